@@ -1,0 +1,48 @@
+"""What every reader of captioned images offers, whatever the format on disk."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from PIL import Image
+
+
+class BrokenImageError(OSError):
+    """An image that is missing or cannot be decoded; the message names it."""
+
+
+class CaptionReader(ABC):
+    """Images of one split with their captions, in a fixed order.
+
+    Readers index annotations when built and open images only when asked, so that building one costs seconds and data
+    workers do not copy pictures. `len(reader)` is the number of images. A reader can be pickled.
+    """
+
+    name: str
+    """Short name of the data set, used in messages and logs."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of images."""
+
+    @abstractmethod
+    def captions(self, index: int) -> Sequence[str]:
+        """Captions of one image: at least one, in file order, without repetitions."""
+
+    @abstractmethod
+    def image_id(self, index: int) -> str:
+        """The data set's own identifier of the image, as text."""
+
+    @abstractmethod
+    def location(self, index: int) -> str:
+        """Where the image lies (a path, or `shard.tar:member`), for messages."""
+
+    @abstractmethod
+    def load_image(self, index: int) -> Image.Image:
+        """Decode one image.
+
+        Returns:
+            An RGB picture of any size.
+
+        Raises:
+            BrokenImageError: the file is missing or cannot be decoded.
+        """

@@ -1,0 +1,63 @@
+"""Raw image-text pairs as the objectives handle them.
+
+Axes: B pairs, S image side, L text tokens, P embedding width.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from fiber.utils.distributed import gather_rows
+
+
+@dataclass(frozen=True, slots=True)
+class RawPairs:
+    """Inputs before any network; pixels stay uint8."""
+
+    image: Tensor
+    """uint8 B 3 S S."""
+    text_ids: Tensor
+    """int64 B L."""
+    text_mask: Tensor
+    """bool B L."""
+
+    def __len__(self) -> int:
+        return self.image.shape[0]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedPairs:
+    """Raw pairs with their dual-encoder embeddings: keys of the contrastive loss and candidates for negatives."""
+
+    pairs: RawPairs
+    image_embedding: Tensor
+    """B P, unit length, detached."""
+    text_embedding: Tensor
+    """B P, unit length, detached."""
+    sample_key: Tensor
+    """int64 B 2, index and draw by which the training data can read the pair again."""
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All tensors, rows first, in the order `from_tensors` takes them."""
+        pairs = self.pairs
+        embeddings = (self.image_embedding, self.text_embedding)
+        return (pairs.image, pairs.text_ids, pairs.text_mask, *embeddings, self.sample_key)
+
+    @classmethod
+    def from_tensors(cls, tensors: tuple[Tensor, ...]) -> Self:
+        image, text_ids, text_mask, image_embedding, text_embedding, sample_key = tensors
+        return cls(RawPairs(image, text_ids, text_mask), image_embedding, text_embedding, sample_key)
+
+    def gather(self) -> Self:
+        """The pairs of all processes in rank order, without gradient."""
+        return self.from_tensors(tuple(map(gather_rows, self.tensors())))
+
+    def concatenate(self, other: Self) -> Self:
+        """These pairs, then those of `other`."""
+        both = zip(self.tensors(), other.tensors(), strict=True)
+        return self.from_tensors(tuple(torch.cat(tensors) for tensors in both))
