@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from fiber.utils.distributed import mean_over_processes
+from fiber.utils.distributed import mean_over_processes, world_size
 
 IGNORED = -100
 """Label of tokens that were not selected."""
@@ -21,7 +21,7 @@ def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """
     total = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum")
     count = mean_over_processes((labels != IGNORED).sum().to(total.dtype))
-    return total / count.clamp(min=1 / 4096)
+    return total / count.clamp(min=1 / world_size())
 
 
 def token_accuracy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

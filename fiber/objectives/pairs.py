@@ -6,7 +6,6 @@ Axes: B pairs, S image side, L text tokens, P embedding width.
 from dataclasses import dataclass
 from typing import Self
 
-import torch
 from torch import Tensor
 
 from fiber.utils.distributed import gather_rows
@@ -56,8 +55,3 @@ class EmbeddedPairs:
     def gather(self) -> Self:
         """The pairs of all processes in rank order, without gradient."""
         return self.from_tensors(tuple(map(gather_rows, self.tensors())))
-
-    def concatenate(self, other: Self) -> Self:
-        """These pairs, then those of `other`."""
-        both = zip(self.tensors(), other.tensors(), strict=True)
-        return self.from_tensors(tuple(torch.cat(tensors) for tensors in both))

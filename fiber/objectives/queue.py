@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fiber.objectives.candidates import Candidates
 from fiber.objectives.pairs import EmbeddedPairs
 from fiber.utils.errors import UserError
 
@@ -56,17 +57,9 @@ class PairQueue:
         self.pointer = (self.pointer + len(pairs)) % self.size
         self.filled = min(self.filled + len(pairs), self.size)
 
-    def candidates(self, current: EmbeddedPairs) -> tuple[EmbeddedPairs, Tensor]:
-        """Keys of a step: the current pairs of all processes, then the queue.
-
-        Returns:
-            The pairs, G + Q of them (G before the first enqueue), and bool G + Q, True = may be used.
-        """
-        valid = torch.ones(len(current), dtype=torch.bool, device=current.sample_key.device)
-        if self.slots is None:
-            return current, valid
-        filled = torch.arange(self.size, device=valid.device) < self.filled
-        return current.concatenate(self.slots), torch.cat([valid, filled])
+    def candidates(self, current: EmbeddedPairs) -> Candidates:
+        """Keys of a step whose pairs, of all processes, are `current`."""
+        return Candidates(current, self.slots, self.filled)
 
     def state(self) -> QueueState | None:
         """What a checkpoint keeps; None while the queue is empty."""
