@@ -95,6 +95,8 @@ class FusionConfig:
     """LayerNorm on the query of the image blocks' cross-attention (coarse stage, fine-stage fusion version 3)."""
     fused_text_final_norm: bool = False
     """Final LayerNorm of the last text layer in the fused pass (fine stage). The coarse stage leaves it out."""
+    initializer_std: float = 0.02
+    """Standard deviation of linear and embedding weights trained from scratch; narrow models want more."""
 
     def __post_init__(self) -> None:
         most = min(self.image.num_blocks, self.text.num_layers)

@@ -35,7 +35,7 @@ class FiberForPretraining(nn.Module):
         self.masked_language_modeling_head = MaskedLanguageModelingHead(config)
         self.matching_head = MatchingHead(config)
         self.temperature = nn.Parameter(torch.tensor(INITIAL_TEMPERATURE))
-        initialize(self)
+        initialize(self, config.initializer_std)
 
     def embed_image(self, image: ImageTrunk) -> Tensor:
         """Unit image embeddings, B P."""

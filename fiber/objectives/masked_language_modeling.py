@@ -19,9 +19,14 @@ def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
         logits: B L V.
         labels: int64 B L, -100 elsewhere.
     """
-    total = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum")
+    total = token_loss_sum(logits, labels)
     count = mean_over_processes((labels != IGNORED).sum().to(total.dtype))
     return total / count.clamp(min=1 / world_size())
+
+
+def token_loss_sum(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy summed over selected tokens."""
+    return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum")
 
 
 def token_accuracy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
