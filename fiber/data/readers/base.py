@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 
@@ -27,6 +29,10 @@ class CaptionReader(ABC):
     @abstractmethod
     def captions(self, index: int) -> Sequence[str]:
         """Captions of one image: at least one, in file order, without repetitions."""
+
+    def caption_counts(self) -> NDArray[np.int64]:
+        """Number of captions of every image, `len(self)`."""
+        return np.array([len(self.captions(index)) for index in range(len(self))], dtype=np.int64)
 
     @abstractmethod
     def image_id(self, index: int) -> str:

@@ -1,0 +1,80 @@
+"""Image-text pairs of one reader."""
+
+from typing import Protocol
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from fiber.data.batch import PairSample, SampleKey
+from fiber.data.readers.base import BrokenImageError, CaptionReader
+from fiber.data.transforms import PixelTransform
+from fiber.utils.errors import UserError
+
+MAX_REPLACEMENTS = 10
+"""Broken images passed over for one sample before it is given up."""
+
+
+class PairSource(Protocol):
+    """What the sampler and the loader need of pairs, whether of one reader or of several."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: SampleKey) -> PairSample: ...
+
+
+class PairDataset(Dataset[PairSample]):
+    """Every image with each of its captions, image by image in the reader's order.
+
+    Args:
+        reader: the images and captions.
+        transform: picture to pixels.
+        seed: of the random choices, which also depend on the draw.
+        training: in training a broken image is replaced by a random other pair and reported; in evaluation it is an error.
+
+    Raises:
+        UserError: the reader is empty.
+    """
+
+    def __init__(self, reader: CaptionReader, *, transform: PixelTransform, seed: int, training: bool) -> None:
+        if len(reader) == 0:
+            raise UserError(f"{reader.name}: the split holds no image with a caption.")
+        self.reader = reader
+        self.transform = transform
+        self.seed = seed
+        self.training = training
+        # Where the captions of each image begin among all captions; 8 bytes an image.
+        counts = reader.caption_counts()
+        self.starts = np.concatenate([[0], np.cumsum(counts)])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def __getitem__(self, key: SampleKey) -> PairSample:
+        """Read one pair.
+
+        Raises:
+            UserError: a broken image in evaluation, or ten in a row in training.
+        """
+        rng = np.random.default_rng([self.seed, key.draw])
+        broken: list[str] = []
+        index = key.index
+        while True:
+            image_index = int(np.searchsorted(self.starts, index, side="right")) - 1
+            try:
+                image = self.reader.load_image(image_index)
+                break
+            except BrokenImageError as error:
+                self.pass_over(image_index, broken, error)
+                index = int(rng.integers(len(self)))
+        caption = self.reader.captions(image_index)[index - int(self.starts[image_index])]
+        return PairSample(self.transform(image, rng), caption, image_index, key, tuple(broken))
+
+    def pass_over(self, image_index: int, broken: list[str], error: BrokenImageError) -> None:
+        """Note a broken image; raise where another may not stand in for it."""
+        location = self.reader.location(image_index)
+        if not self.training:
+            raise UserError(f"{self.reader.name}: cannot evaluate without {location}: {error}") from error
+        broken.append(location)
+        if len(broken) == MAX_REPLACEMENTS:
+            names = ", ".join(broken)
+            raise UserError(f"{self.reader.name}: {MAX_REPLACEMENTS} images in a row cannot be read: {names}") from error
