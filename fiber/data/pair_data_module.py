@@ -44,6 +44,8 @@ class PairDataConfig:
     augmentation: Augmentation = Augmentation.RESIZE
     mlm_probability: float = 0.15
     """Share of tokens selected for masked language modelling."""
+    max_broken: float = 0.01
+    """Share of training samples with a broken image above which the run stops."""
     num_workers: int = 0
     """Reading processes per training process."""
     seed: int = 0

@@ -8,20 +8,23 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 from fiber.data.batch import PairBatch, SampleKey
 from fiber.data.normalization import normalize_pixels
 from fiber.data.pair_data_module import PairDataModule
-from fiber.evaluation.pretraining import EvaluationInputs, PairEvaluation, Tally, evaluate_pairs, zero_shot_recall
-from fiber.models.pretraining_model import FiberForPretraining, PairEmbeddings
+from fiber.data.tokenization import TextTokenizer
+from fiber.evaluation.pretraining import EvaluationInputs, evaluate_pairs, zero_shot_recall
+from fiber.models.pretraining_model import FiberForPretraining
 from fiber.objectives.pairs import EmbeddedPairs, RawPairs
 from fiber.objectives.passes import PretrainingInputs
 from fiber.objectives.pretraining import PretrainingObjective, PretrainingObjectiveConfig
 from fiber.objectives.queue import QueueState
 from fiber.tasks.optimizer import OptimizationConfig, configure_optimizer
-from fiber.utils.distributed import is_distributed, mean_over_processes
+from fiber.tasks.callbacks.pictures import PairPrediction
+from fiber.tasks.pair_predictions import ValidationBatch, predict_pairs
+from fiber.tasks.validation_sums import gather_embeddings, gather_uneven, sum_tallies
+from fiber.utils.distributed import mean_over_processes
 
 QUEUE_KEY = "pair_queue"
 
@@ -37,6 +40,7 @@ class PretrainTask(pl.LightningModule):
         model: the network, which knows nothing of training.
         objective: how the losses are computed.
         optimization: optimiser, groups and schedule.
+        tokenizer: turns predicted tokens into words.
         seed: of the draws of negatives.
     """
 
@@ -46,6 +50,7 @@ class PretrainTask(pl.LightningModule):
         *,
         objective: PretrainingObjectiveConfig,
         optimization: OptimizationConfig,
+        tokenizer: TextTokenizer,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -53,14 +58,17 @@ class PretrainTask(pl.LightningModule):
         self.optimization = optimization
         self.seed = seed
         self.objective = PretrainingObjective(objective, normalize=normalize_pixels, seed=seed)
-        self.evaluations: list[tuple[PairEvaluation, Tensor]] = []
+        self.tokenizer = tokenizer
+        self.validation: list[ValidationBatch] = []
+        self.predictions: list[PairPrediction] = []
+        """Of a few pairs of the last validation, for people to look at."""
         self.queue_to_restore: QueueState | None = None
 
     def configure_optimizers(self) -> Any:
         return configure_optimizer(self.model, self.optimization)
 
     def training_step(self, batch: PairBatch, batch_index: int) -> Tensor:
-        step = self.trainer.fit_loop.total_batch_idx
+        step = self.current_epoch * int(self.trainer.num_training_batches) + batch_index
         losses = self.objective(self.model, pretraining_inputs(batch), step=step).losses
         parts = mean_over_processes(torch.stack([losses.total(), *losses]))
         names = ("train/loss", "train/mlm_loss", "train/itc_loss", "train/itm_loss")
@@ -68,21 +76,20 @@ class PretrainTask(pl.LightningModule):
         self.log("train/temperature", self.model.temperature, batch_size=len(batch))
         return losses.total()
 
-    def validation_step(self, batch: PairBatch, batch_index: int) -> PairEvaluation:
+    def validation_step(self, batch: PairBatch, batch_index: int) -> None:
         evaluation = evaluate_pairs(self.model, evaluation_inputs(batch), seed=self.seed, step=batch_index)
-        self.evaluations.append((evaluation, batch.image_index))
-        return evaluation
+        self.validation.append(ValidationBatch(batch, evaluation))
 
     def on_validation_epoch_end(self) -> None:
-        tallies = sum_tallies([evaluation for evaluation, _ in self.evaluations])
+        tallies = sum_tallies([one.evaluation.tallies() for one in self.validation])
         metrics = {name: (tally.total / tally.count.clamp(min=1)).item() for name, tally in tallies.items()}
-        image = gather_uneven(torch.cat([evaluation.embeddings.image for evaluation, _ in self.evaluations]))
-        text = gather_uneven(torch.cat([evaluation.embeddings.text for evaluation, _ in self.evaluations]))
-        image_index = gather_uneven(torch.cat([index for _, index in self.evaluations]))
-        recall = zero_shot_recall(PairEmbeddings(image, text), image_index)
+        embeddings = gather_embeddings([one.evaluation.embeddings for one in self.validation])
+        image_index = gather_uneven(torch.cat([one.batch.image_index for one in self.validation]))
+        recall = zero_shot_recall(embeddings, image_index)
         metrics |= {f"retrieval/{name}": value for name, value in recall.items()}
-        self.evaluations.clear()
         self.log_dict({f"val/{name}": value for name, value in metrics.items()})
+        self.predictions = predict_pairs(self.validation, self.tokenizer)
+        self.validation.clear()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         state = self.objective.queue.state() if self.objective.queue else None
@@ -137,24 +144,3 @@ def evaluation_inputs(batch: PairBatch) -> EvaluationInputs:
         batch.masked_labels,
         batch.content_mask,
     )
-
-
-def sum_tallies(evaluations: list[PairEvaluation]) -> dict[str, Tally]:
-    """Sums over batches and processes, by metric name."""
-    batches = [evaluation.tallies() for evaluation in evaluations]
-    summed = {}
-    for name in batches[0]:
-        pair = torch.stack([torch.stack([batch[name].total, batch[name].count]).double() for batch in batches]).sum(0)
-        if is_distributed():
-            dist.all_reduce(pair)
-        summed[name] = Tally(pair[0], pair[1])
-    return summed
-
-
-def gather_uneven(tensor: Tensor) -> Tensor:
-    """Rows of all processes, which may hold different numbers of them."""
-    if not is_distributed():
-        return tensor
-    parts: list[Tensor] = [tensor] * dist.get_world_size()
-    dist.all_gather_object(parts, tensor.cpu())
-    return torch.cat([part.to(tensor.device) for part in parts])

@@ -1,0 +1,62 @@
+"""From plain mappings to frozen dataclasses, with errors for users."""
+
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from typing import Any, TypeVar, cast
+
+from fiber.utils.errors import UserError
+
+T = TypeVar("T")
+
+
+def build_dataclass(kind: type[T], values: Mapping[str, Any], where: str) -> T:
+    """Fill a dataclass key by key; nested dataclasses and enumerations are built from plain values.
+
+    Args:
+        kind: the dataclass.
+        values: its fields; those with a default may be absent.
+        where: dotted key of `values` in the user's config, for messages.
+
+    Raises:
+        UserError: an unknown key, a missing one, or a value of the wrong kind.
+    """
+    hints = typing.get_type_hints(kind)
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise UserError(f"{where}.{unknown[0]} is no option. {where} takes {', '.join(known)}.")
+    for name, field in known.items():
+        if name not in values and field.default is MISSING and field.default_factory is MISSING:
+            raise UserError(f"{where}.{name} is missing: give it a value.")
+    built = {name: convert(hints[name], value, f"{where}.{name}") for name, value in values.items()}
+    return kind(**built)
+
+
+def convert(hint: Any, value: Any, where: str) -> Any:
+    """A plain value as the type that a field is annotated with."""
+    if isinstance(hint, type) and is_dataclass(hint):
+        return build_dataclass(cast(type[Any], hint), value, where)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        choices = [str(member.value) for member in hint]
+        if str(value) not in choices:
+            raise UserError(f"{where}={value} is not one of {', '.join(choices)}.")
+        return hint(str(value))
+    if typing.get_origin(hint) in (tuple, Sequence) and isinstance(value, list | tuple):
+        return tuple(value)
+    check_number(hint, value, where)
+    return value
+
+
+def check_number(hint: Any, value: Any, where: str) -> None:
+    """Refuse text, or nothing, where a number or a switch is wanted."""
+    union = typing.get_origin(hint) in (types.UnionType, typing.Union)
+    options = typing.get_args(hint) if union else (hint,)
+    wanted = {int: (int,), float: (int, float), bool: (bool,)}
+    allowed = tuple(kind for option in options for kind in wanted.get(option, (option,)) if isinstance(kind, type))
+    mistaken_switch = isinstance(value, bool) and bool not in allowed
+    if allowed and (mistaken_switch or not isinstance(value, allowed)):
+        names = " or ".join(getattr(option, "__name__", str(option)) for option in options)
+        raise UserError(f"{where}={value!r}: give {names}.")
