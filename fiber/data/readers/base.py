@@ -1,7 +1,7 @@
 """What every reader of captioned images offers, whatever the format on disk."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,11 @@ class CaptionReader(ABC):
     def caption_counts(self) -> NDArray[np.int64]:
         """Number of captions of every image, `len(self)`."""
         return np.array([len(self.captions(index)) for index in range(len(self))], dtype=np.int64)
+
+    def texts(self) -> Iterator[str]:
+        """Texts to train a tokeniser on: the captions, unless a reader knows better."""
+        for index in range(len(self)):
+            yield from self.captions(index)
 
     @abstractmethod
     def image_id(self, index: int) -> str:

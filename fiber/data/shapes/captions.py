@@ -1,6 +1,6 @@
 """Captions of shapes that name colour, size, shape, count and place."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fiber.data.readers.base import CaptionReader
+from fiber.data.shapes.corpus import COUNT_WORDS, shapes_corpus
 from fiber.data.shapes.scene import Look, Scene, Size, random_look, random_scene, relation
 from fiber.data.shapes.world import ShapesWorld, Split
 from fiber.utils.errors import UserError
 
-COUNT_WORDS = ("no", "one", "two", "three")
 MAX_COUNT = len(COUNT_WORDS) - 1
 COUNT_SHARE = 0.2
 """Of scenes that are counted; the others hold two objects, one placed by the other."""
@@ -103,6 +103,9 @@ class ShapesCaptions(CaptionReader):
 
     def caption_counts(self) -> NDArray[np.int64]:
         return np.ones(len(self), dtype=np.int64)
+
+    def texts(self) -> Iterator[str]:
+        yield from shapes_corpus()
 
     def image_id(self, index: int) -> str:
         return str(index)

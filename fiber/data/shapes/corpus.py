@@ -1,8 +1,8 @@
 """Texts that hold every word of the shapes world, to train its tokeniser on."""
 
-from fiber.data.shapes.captions import COUNT_WORDS
 from fiber.data.shapes.scene import Color, Relation, Shape, Size
 
+COUNT_WORDS = ("no", "one", "two", "three")
 
 def shapes_corpus() -> list[str]:
     """Every word in a sentence, often enough to become one token."""

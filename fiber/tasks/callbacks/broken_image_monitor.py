@@ -19,26 +19,26 @@ class BrokenImageMonitor(pl.Callback):
     """
 
     def __init__(self, *, max_share: float) -> None:
-        self.log = BrokenImageLog(max_share)
+        self.broken = BrokenImageLog(max_share)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: PairBatch, batch_idx: int
     ) -> None:
-        for location in self.log.add(len(batch), batch.broken):
+        for location in self.broken.add(len(batch), batch.broken):
             log.warning("passed over a broken image: %s", location)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.log.check()
+        self.broken.check()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.log.check()
-        if self.log.locations:
-            log.warning("passed over %d broken images in %d samples", self.log.num_broken, self.log.num_samples)
+        self.broken.check()
+        if self.broken.locations:
+            log.warning("passed over %d broken images in %d samples", self.broken.num_broken, self.broken.num_samples)
 
     def state_dict(self) -> dict[str, Any]:
-        counts = {"num_samples": self.log.num_samples, "num_broken": self.log.num_broken}
-        return counts | {"locations": list(self.log.locations)}
+        counts = {"num_samples": self.broken.num_samples, "num_broken": self.broken.num_broken}
+        return counts | {"locations": list(self.broken.locations)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.log.num_samples, self.log.num_broken = state_dict["num_samples"], state_dict["num_broken"]
-        self.log.locations = dict.fromkeys(state_dict["locations"])
+        self.broken.num_samples, self.broken.num_broken = state_dict["num_samples"], state_dict["num_broken"]
+        self.broken.locations = dict.fromkeys(state_dict["locations"])

@@ -1,0 +1,40 @@
+"""FSDP2 around the pre-training model, which does not know it."""
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+
+from fiber.models.pretraining_model import FiberForPretraining
+from fiber.tasks.acceleration import VERBS
+
+
+def shard_model(model: FiberForPretraining, mesh: DeviceMesh) -> None:
+    """Shard parameters, gradients and optimiser state over the processes of `mesh`, in place.
+
+    Every block is gathered for its own forward and backward only; what lies between the blocks belongs to the backbone,
+    gathered for the duration of a verb. The temperature, one number, stays whole on every process.
+    """
+    backbone = model.backbone
+    for layer in (*backbone.image.blocks, *backbone.text.layers):
+        fully_shard(layer, mesh=mesh)
+    fully_shard(backbone, mesh=mesh)
+    for verb in VERBS:
+        register_fsdp_forward_method(backbone, verb)
+    for head in (model.cross_modal_head, model.masked_language_modeling_head, model.matching_head):
+        fully_shard(head, mesh=mesh)
+    fully_shard(model.contrastive_head, mesh=mesh)
+    for method in ("embed_image", "embed_text"):
+        register_fsdp_forward_method(model.contrastive_head, method)
+    model.temperature.register_post_accumulate_grad_hook(average_gradient)
+
+
+def average_gradient(parameter: torch.Tensor) -> None:
+    """Average a replicated parameter's gradient over the processes.
+
+    What accumulated before is the same on all of them, so averaging the sum averages the new part.
+    """
+    assert isinstance(parameter, nn.Parameter) and parameter.grad is not None
+    dist.all_reduce(parameter.grad)
+    parameter.grad /= dist.get_world_size()

@@ -1,0 +1,101 @@
+"""Lightning's trainer for a run."""
+
+from pathlib import Path
+
+import hydra
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.strategies import DDPStrategy, ModelParallelStrategy
+from pytorch_lightning.strategies import Strategy as LightningStrategy
+
+from fiber.tasks.accumulation import accumulation_steps
+from fiber.tasks.callbacks.broken_image_monitor import BrokenImageMonitor
+from fiber.tasks.callbacks.pictures import PredictionPictures
+from fiber.tasks.callbacks.progress import TrainingProgress
+from fiber.tasks.optimizer import OptimizationConfig
+from fiber.tasks.resuming import checkpoint_folder
+from fiber.tasks.trainer_config import Strategy, TrainerConfig
+
+MONITORED = "val/retrieval/mean_recall_1"
+"""Best model: mean recall at rank 1 of both directions on the validation split."""
+
+
+def build_trainer(
+    config: DictConfig, settings: TrainerConfig, optimization: OptimizationConfig, progress: TrainingProgress
+) -> pl.Trainer:
+    """Trainer with the recipe's batch made up by accumulation.
+
+    Raises:
+        UserError: the recipe's batch cannot be made up.
+    """
+    run_dir = Path(config.run_dir)
+    trainer = pl.Trainer(
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        num_nodes=settings.num_nodes,
+        strategy=strategy(settings),
+        precision=precision(settings),  # type: ignore[arg-type]
+        max_steps=optimization.max_steps,
+        logger=[build_logger(logger) for logger in config.logger.values()],
+        callbacks=callbacks(run_dir, settings, progress, max_broken=config.data.max_broken),
+        gradient_clip_val=settings.gradient_clip,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        log_every_n_steps=settings.log_every,
+        use_distributed_sampler=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=run_dir,
+        profiler=config.get("profiler"),
+    )
+    trainer.accumulate_grad_batches = accumulation_steps(
+        batch_size=optimization.batch_size, device_batch_size=settings.batch_size, world_size=trainer.world_size
+    )
+    trainer.val_check_interval = settings.val_every * trainer.accumulate_grad_batches  # Lightning counts micro-batches
+    return trainer
+
+
+def strategy(settings: TrainerConfig) -> str | LightningStrategy:
+    """How processes share the work."""
+    if settings.strategy is Strategy.FSDP:
+        return ModelParallelStrategy()
+    if settings.strategy is Strategy.DDP:
+        return DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True)
+    return "auto"
+
+
+def precision(settings: TrainerConfig) -> str:
+    """Lightning's name of the precision."""
+    if settings.precision != "auto":
+        return settings.precision
+    on_gpu = settings.accelerator != "cpu" and torch.cuda.is_available()
+    return "bf16-mixed" if on_gpu else "32-true"
+
+
+def build_logger(config: DictConfig) -> Logger:
+    """A logger from its `_target_`."""
+    logger: Logger = hydra.utils.instantiate(config)
+    return logger
+
+
+def callbacks(
+    run_dir: Path, settings: TrainerConfig, progress: TrainingProgress, *, max_broken: float
+) -> list[pl.Callback]:
+    """Checkpoints last and best, pictures, progress, watch on broken images, averaged weights."""
+    folder = checkpoint_folder(run_dir)
+    built: list[pl.Callback] = [
+        progress,
+        BrokenImageMonitor(max_share=max_broken),
+        LearningRateMonitor(logging_interval="step"),
+        PredictionPictures(run_dir / "predictions.png"),
+        ModelCheckpoint(folder, "best", monitor=MONITORED, mode="max", enable_version_counter=False),
+        ModelCheckpoint(
+            folder, "last", every_n_train_steps=settings.checkpoint_every, enable_version_counter=False
+        ),
+    ]
+    if settings.ema_decay is not None:
+        built.append(EMAWeightAveraging(decay=settings.ema_decay))
+    return built
