@@ -46,6 +46,8 @@ class PairDataConfig:
     """Share of tokens selected for masked language modelling."""
     max_broken: float = 0.01
     """Share of training samples with a broken image above which the run stops."""
+    max_train_pairs: int | None = None
+    """Learn only from the first so many pairs of every training set."""
     num_workers: int = 0
     """Reading processes per training process."""
     seed: int = 0
@@ -74,7 +76,12 @@ class PairDataModule(pl.LightningDataModule):
         super().__init__()
         self.config = config
         transform = config.augmentation.build(config.image_size)
-        sources = [PairDataset(reader, transform=transform, seed=config.seed, training=True) for reader in train]
+        sources = [
+            PairDataset(
+                reader, transform=transform, seed=config.seed, training=True, max_pairs=config.max_train_pairs
+            )
+            for reader in train
+        ]
         self.train_pairs = Mixture(sources, weights=weights)
         resize = ResizeTransform(config.image_size)
         self.val_pairs = PairDataset(val, transform=resize, seed=config.seed, training=False)

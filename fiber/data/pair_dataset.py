@@ -30,12 +30,21 @@ class PairDataset(Dataset[PairSample]):
         transform: picture to pixels.
         seed: of the random choices, which also depend on the draw.
         training: in training a broken image is replaced by a random other pair and reported; in evaluation it is an error.
+        max_pairs: use only the first so many pairs.
 
     Raises:
         UserError: the reader is empty.
     """
 
-    def __init__(self, reader: CaptionReader, *, transform: PixelTransform, seed: int, training: bool) -> None:
+    def __init__(
+        self,
+        reader: CaptionReader,
+        *,
+        transform: PixelTransform,
+        seed: int,
+        training: bool,
+        max_pairs: int | None = None,
+    ) -> None:
         if len(reader) == 0:
             raise UserError(f"{reader.name}: the split holds no image with a caption.")
         self.reader = reader
@@ -45,9 +54,10 @@ class PairDataset(Dataset[PairSample]):
         # Where the captions of each image begin among all captions; 8 bytes an image.
         counts = reader.caption_counts()
         self.starts = np.concatenate([[0], np.cumsum(counts)])
+        self.num_pairs = int(self.starts[-1]) if max_pairs is None else min(max_pairs, int(self.starts[-1]))
 
     def __len__(self) -> int:
-        return int(self.starts[-1])
+        return self.num_pairs
 
     def __getitem__(self, key: SampleKey) -> PairSample:
         """Read one pair.
