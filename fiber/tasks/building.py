@@ -101,7 +101,7 @@ def build_pretraining_model(config: DictConfig, *, vocab_size: int, pretrained: 
     )
     model = FiberForPretraining(sizes)
     if pretrained and config.model.pretrained_image is not None:
-        load_pretrained_image(model.backbone.image, config.model.pretrained_image)
+        load_pretrained_image(model.backbone, config.model.pretrained_image)
     if pretrained and config.model.pretrained_text is not None:
-        load_pretrained_text(model.backbone.text, config.model.pretrained_text)
+        load_pretrained_text(model.backbone, config.model.pretrained_text)
     return model

@@ -1,0 +1,46 @@
+"""Learning-rate factors against the published formula."""
+
+import math
+
+import pytest
+
+from fiber.tasks.schedules import Decay, ScheduleConfig, learning_rate_factor
+from fiber.utils.errors import UserError
+
+NUM_STEPS = 40
+
+
+@pytest.mark.parametrize("power", [1.0, 2.0])
+@pytest.mark.parametrize("end_factor", [0.0, 0.1])
+@pytest.mark.parametrize("warmup", [0.0, 0.25, 7])
+def test_polynomial_decay_equals_the_formula_in_learning_rates(power: float, end_factor: float, warmup: float) -> None:
+    config = ScheduleConfig(power=power, end_factor=end_factor, warmup=warmup)
+    first, last = 3e-4, 3e-4 * end_factor
+    num_warmup = int(NUM_STEPS * warmup) if warmup < 1 else warmup
+    for step in range(NUM_STEPS + 1):
+        if step < num_warmup:
+            expected = step / num_warmup
+        else:
+            left = 1 - (step - num_warmup) / (NUM_STEPS - num_warmup)
+            expected = (left**power * (first - last) + last) / first
+        assert learning_rate_factor(step, config, NUM_STEPS) == pytest.approx(expected, abs=1e-12)
+
+
+def test_cosine_decay_falls_from_one_over_a_half_to_zero() -> None:
+    config = ScheduleConfig(decay=Decay.COSINE, warmup=0.2)
+    factors = [learning_rate_factor(step, config, NUM_STEPS) for step in (4, 8, 24, 32, 40)]
+    assert factors == pytest.approx([0.5, 1.0, 0.5, 0.5 - math.sqrt(0.125), 0.0])
+
+
+def test_steps_after_the_last_keep_its_factor() -> None:
+    config = ScheduleConfig(end_factor=0.05)
+    assert learning_rate_factor(10 * NUM_STEPS, config, NUM_STEPS) == pytest.approx(0.05)
+
+
+def test_warmup_of_one_is_a_single_step() -> None:
+    assert ScheduleConfig(warmup=1).warmup_steps(NUM_STEPS) == 1
+
+
+def test_negative_warmup_is_refused() -> None:
+    with pytest.raises(UserError, match=r"optimization\.schedule\.warmup=-0\.1"):
+        ScheduleConfig(warmup=-0.1)
