@@ -72,4 +72,5 @@ class PairQueue:
     def restore(self, state: QueueState, slots: EmbeddedPairs) -> None:
         """Continue from `state`; `slots` holds its embeddings with the raw inputs read again, Q rows."""
         assert len(slots) == self.size == len(state.sample_key)
-        self.slots, self.pointer, self.filled = slots, state.pointer, state.filled
+        self.slots = slots.from_tensors(tuple(tensor.contiguous() for tensor in slots.tensors()))
+        self.pointer, self.filled = state.pointer, state.filled

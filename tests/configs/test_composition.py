@@ -76,7 +76,9 @@ def test_command_line_wins_over_an_experiment() -> None:
     assert config.optimization.max_steps == 3
 
 
-@pytest.mark.parametrize("key", ["nonsense", "trainer.nonsense", "optimization.groups.nonsense", "model.image.nonsense"])
+@pytest.mark.parametrize(
+    "key", ["nonsense", "trainer.nonsense", "optimization.groups.nonsense", "model.image.nonsense"]
+)
 def test_an_unknown_key_does_not_compose(key: str) -> None:
     with pytest.raises(ConfigCompositionException, match=key):
         composed(["experiment=demo", f"{key}=1"])
