@@ -22,7 +22,7 @@ def count_flops(function: Callable[[], object]) -> int:
     """Operations (two per multiply-add) of matrix products, convolutions and attention in one call."""
     with FlopCounterMode(display=False) as counter:
         function()
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 def peak_flops(device: torch.device) -> float | None:

@@ -72,13 +72,13 @@ class TrainingStep:
         width = self.settings.model.projection_size
         embeddings = torch.randn(2, len(inputs.pairs), width, device=self.device)
         embeddings = embeddings / embeddings.norm(dim=-1, keepdim=True)
-        self.objective.queue.enqueue(EmbeddedPairs(inputs.pairs, *embeddings, inputs.sample_key))
+        self.objective.queue.enqueue(EmbeddedPairs(inputs.pairs, embeddings[0], embeddings[1], inputs.sample_key))
 
     def __call__(self) -> None:
         self.model.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.autocast):
             losses = self.objective(self.model, self.inputs, step=0).losses
-        losses.total().backward()
+        torch.autograd.backward(losses.total())
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,8 @@ class LoadReport(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"{len(self.loaded)} tensors loaded ({len(self.resized)} resized), {len(self.fresh)} of the cross-attention fresh, "
-            f"{len(self.ignored)} of theirs ignored: {', '.join(self.ignored) or 'none'}"
+            f"{len(self.loaded)} tensors loaded ({len(self.resized)} resized), {len(self.fresh)} "
+            f"of the cross-attention fresh, {len(self.ignored)} of theirs ignored: {', '.join(self.ignored) or 'none'}"
         )
 
 
@@ -48,8 +48,8 @@ def load_pretrained_image(backbone: FusionBackbone, name_or_path: str) -> LoadRe
 
     Args:
         backbone: changed in place.
-        name_or_path: timm's name (`swin_base_patch4_window12_384.ms_in22k`), or a local file in timm's layout or in that
-            of the Swin release (top-level key `model`).
+        name_or_path: timm's name (`swin_base_patch4_window12_384.ms_in22k`), or a local file in timm's layout or in
+            that of the Swin release (top-level key `model`).
 
     Raises:
         UserError: it cannot be had, or it is another architecture.
@@ -113,8 +113,8 @@ def download(key: str, name: str, load: Any) -> Mapping[str, Tensor]:
         weights: Mapping[str, Tensor] = load(name)
     except (OSError, RuntimeError, ValueError) as error:
         raise UserError(
-            f"{key}={name} is no local file, and the hub does not give it ({type(error).__name__}). Without a network give "
-            f"{key}=PATH to a downloaded file, or {key}=null to start from random weights."
+            f"{key}={name} is no local file, and the hub does not give it ({type(error).__name__}). Without a network "
+            f"give {key}=PATH to a downloaded file, or {key}=null to start from random weights."
         ) from error
     return weights
 
@@ -136,7 +136,9 @@ def fill(
     names = [name for name in listed if CROSS_ATTENTION not in name.ours]
     missing = [original for name in names for original in name.originals if original not in state]
     if missing:
-        raise UserError(f"{source} lacks {len(missing)} tensors of this model, {missing[0]} among them: another architecture?")
+        raise UserError(
+            f"{source} lacks {len(missing)} tensors of this model, {missing[0]} among them: another architecture?"
+        )
     ours = {key.removeprefix("backbone."): value for key, value in from_original(state, tuple(names)).items()}
     own = backbone.state_dict()
     resized = tuple(key for key, value in ours.items() if is_bias(key) and value.shape != own[key].shape)

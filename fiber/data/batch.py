@@ -3,7 +3,8 @@
 Axes: B pairs, L text tokens, S image side in pixels.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple, Self
 
 import torch
@@ -13,12 +14,12 @@ from torch import Tensor
 class SampleKey(NamedTuple):
     """What a sampler hands to a data set.
 
-    `index` selects the sample. `draw` numbers the draws of the whole run over all processes (epoch after epoch): every
+    `sample` selects it. `draw` numbers the draws of the whole run over all processes (epoch after epoch): every
     random choice made for a sample (crop, masked tokens, replacement of a broken image) is seeded by the run's seed and
     `draw`, so that it depends neither on the number of processes or workers nor on an interruption.
     """
 
-    index: int
+    sample: int
     draw: int
 
 
@@ -46,7 +47,7 @@ class PairBatch:
     masked_ids: Tensor  # int64 B L, text_ids after masked language modelling's corruption
     masked_labels: Tensor  # int64 B L, original id where a token was selected, -100 elsewhere
     image_index: Tensor  # int64 B, position of the image in its data set
-    index: Tensor  # int64 B, SampleKey.index
+    sample: Tensor  # int64 B, SampleKey.sample
     draw: Tensor  # int64 B, SampleKey.draw
     captions: tuple[str, ...]
     broken: tuple[str, ...]
@@ -56,18 +57,14 @@ class PairBatch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
         """Copy every tensor to `device`."""
-        moved = {
-            field.name: value.to(device, non_blocking=non_blocking) if isinstance(value, Tensor) else value
-            for field in fields(self)
-            for value in (getattr(self, field.name),)
-        }
-        return type(self)(**moved)
+        return self.map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Self:
         """Copy every tensor to page-locked memory (called by the data loader)."""
-        pinned = {
-            field.name: value.pin_memory() if isinstance(value, Tensor) else value
-            for field in fields(self)
-            for value in (getattr(self, field.name),)
-        }
-        return type(self)(**pinned)
+        return self.map(Tensor.pin_memory)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """Apply `function` to every tensor."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        changed = {name: function(value) for name, value in values.items() if isinstance(value, Tensor)}
+        return replace(self, **changed)  # type: ignore[arg-type]

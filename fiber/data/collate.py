@@ -23,9 +23,7 @@ class PairCollator:
         seed: the run's.
     """
 
-    def __init__(
-        self, tokenizer: TextTokenizer, *, max_text_length: int, mlm_probability: float, seed: int
-    ) -> None:
+    def __init__(self, tokenizer: TextTokenizer, *, max_text_length: int, mlm_probability: float, seed: int) -> None:
         self.tokenizer = tokenizer
         self.max_text_length = max_text_length
         self.mlm_probability = mlm_probability
@@ -55,7 +53,7 @@ class PairCollator:
             masked_ids=torch.from_numpy(np.stack([one.ids for one in masked])),
             masked_labels=torch.from_numpy(np.stack([one.labels for one in masked])),
             image_index=torch.tensor([sample.image_index for sample in samples]),
-            index=torch.tensor([sample.key.index for sample in samples]),
+            sample=torch.tensor([sample.key.sample for sample in samples]),
             draw=torch.tensor([sample.key.draw for sample in samples]),
             captions=captions,
             broken=tuple(location for sample in samples for location in sample.broken),

@@ -1,13 +1,61 @@
 """English words that carry grammar rather than content."""
 
-FUNCTION_WORDS = frozenset(
-    """
-    a an the this that these those some any each every no
-    i you he she it we they me him her us them my your his its our their who whom whose which what
-    am is are was were be been being do does did has have had having can could may might must shall should will would
-    of to in on at by for from with into onto as about than and or but nor so if while because though although
-    there here not n't 's
-    """.split()
+DETERMINERS = (
+    "a",
+    "an",
+    "the",
+    "this",
+    "that",
+    "these",
+    "those",
+    "some",
+    "any",
+    "each",
+    "every",
+    "its",
+    "their",
+    "his",
 )
-"""Words of masked-language-modelling accuracy's other half: they can be guessed without seeing the image. Spatial words
-(left, above, under), numbers and adjectives are content."""
+PRONOUNS = (
+    "i",
+    "you",
+    "he",
+    "she",
+    "it",
+    "we",
+    "they",
+    "me",
+    "him",
+    "her",
+    "us",
+    "them",
+    "my",
+    "your",
+    "our",
+    "who",
+    "which",
+)
+VERBS = (
+    "am",
+    "is",
+    "are",
+    "was",
+    "were",
+    "be",
+    "been",
+    "being",
+    "do",
+    "does",
+    "did",
+    "has",
+    "have",
+    "had",
+    "can",
+    "will",
+)
+PREPOSITIONS = ("of", "to", "in", "on", "at", "by", "for", "from", "with", "into", "onto", "as", "about", "than")
+CONJUNCTIONS = ("and", "or", "but", "so", "if", "while", "because", "there", "here", "not", "s", "t")
+
+FUNCTION_WORDS = frozenset((*DETERMINERS, *PRONOUNS, *VERBS, *PREPOSITIONS, *CONJUNCTIONS))
+"""The accuracy of masked language modelling on content words leaves these out: they can be guessed without the image.
+Spatial words (left, above, under), numbers and adjectives are content."""

@@ -26,7 +26,9 @@ class Mixture(Dataset[PairSample]):
         if not sources:
             raise UserError("data.train lists no data set.")
         if weights is not None and (len(weights) != len(sources) or min(weights) <= 0):
-            raise UserError(f"data.weights={list(weights)}: give one positive number for each of {len(sources)} data sets.")
+            raise UserError(
+                f"data.weights={list(weights)}: give one positive number for each of {len(sources)} data sets."
+            )
         self.sources = list(sources)
         self.starts = np.concatenate([[0], np.cumsum([len(source) for source in sources])])
         self.shares: NDArray[np.float64] | None = None
@@ -38,15 +40,15 @@ class Mixture(Dataset[PairSample]):
 
     def __getitem__(self, key: SampleKey) -> PairSample:
         """Read one pair; its image is numbered within its source."""
-        source = int(np.searchsorted(self.starts, key.index, side="right")) - 1
-        sample = self.sources[source][SampleKey(key.index - int(self.starts[source]), key.draw)]
+        source = int(np.searchsorted(self.starts, key.sample, side="right")) - 1
+        sample = self.sources[source][SampleKey(key.sample - int(self.starts[source]), key.draw)]
         return sample._replace(key=key)
 
     def epoch_order(self, seed: int, epoch: int) -> NDArray[np.int64]:
         """Indices of an epoch, as many as there are pairs, shuffled.
 
-        Without weights every pair occurs once. With weights the source of each draw is chosen at random, and each source
-        runs through a shuffled pass of its own before it repeats a pair.
+        Without weights every pair occurs once. With weights the source of each draw is chosen at random, and each
+        source runs through a shuffled pass of its own before it repeats a pair.
         """
         rng = np.random.default_rng([seed, epoch])
         if self.shares is None:

@@ -22,8 +22,8 @@ class Ordered(Protocol):
 class TrainingBatchSampler(Sampler[list[SampleKey]]):
     """Micro-batches of one process, the same pairs in the same global batches however many processes there are.
 
-    Global batch g of an epoch is rows [g B, (g + 1) B) of the epoch's order, B = batch_size * world_size; process r takes
-    its r-th part. Rows that fill no batch are left for another epoch's shuffle.
+    Global batch g of an epoch is rows [g B, (g + 1) B) of the epoch's order, B = batch_size * world_size; process r
+    takes its r-th part. Rows that fill no batch are left for another epoch's shuffle.
 
     Args:
         source: the pairs.
@@ -47,8 +47,8 @@ class TrainingBatchSampler(Sampler[list[SampleKey]]):
         """Batches of the next epoch iterated that an interrupted run has already seen."""
         if len(self) == 0:
             raise UserError(
-                f"The training data hold {len(source)} pairs, fewer than one batch of {batch_size} on each of {world_size} "
-                "processes: lower trainer.batch_size."
+                f"The training data hold {len(source)} pairs, fewer than one batch of {batch_size} on each of "
+                f"{world_size} processes: lower trainer.batch_size."
             )
 
     def __len__(self) -> int:

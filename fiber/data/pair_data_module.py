@@ -77,9 +77,7 @@ class PairDataModule(pl.LightningDataModule):
         self.config = config
         transform = config.augmentation.build(config.image_size)
         sources = [
-            PairDataset(
-                reader, transform=transform, seed=config.seed, training=True, max_pairs=config.max_train_pairs
-            )
+            PairDataset(reader, transform=transform, seed=config.seed, training=True, max_pairs=config.max_train_pairs)
             for reader in train
         ]
         self.train_pairs = Mixture(sources, weights=weights)
@@ -137,7 +135,7 @@ class PairDataModule(pl.LightningDataModule):
     ) -> DataLoader[PairBatch]:
         return DataLoader(
             pairs,  # type: ignore[arg-type]
-            batch_sampler=batches,  # type: ignore[arg-type]
+            batch_sampler=batches,
             collate_fn=self.collator,
             num_workers=self.config.num_workers,
             pin_memory=torch.cuda.is_available(),

@@ -29,7 +29,8 @@ class PairDataset(Dataset[PairSample]):
         reader: the images and captions.
         transform: picture to pixels.
         seed: of the random choices, which also depend on the draw.
-        training: in training a broken image is replaced by a random other pair and reported; in evaluation it is an error.
+        training: in training a broken image is replaced by a random other pair and reported; in evaluation it is an
+            error.
         max_pairs: use only the first so many pairs.
 
     Raises:
@@ -67,7 +68,7 @@ class PairDataset(Dataset[PairSample]):
         """
         rng = np.random.default_rng([self.seed, key.draw])
         broken: list[str] = []
-        index = key.index
+        index = key.sample
         while True:
             image_index = int(np.searchsorted(self.starts, index, side="right")) - 1
             try:
@@ -87,4 +88,6 @@ class PairDataset(Dataset[PairSample]):
         broken.append(location)
         if len(broken) == MAX_REPLACEMENTS:
             names = ", ".join(broken)
-            raise UserError(f"{self.reader.name}: {MAX_REPLACEMENTS} images in a row cannot be read: {names}") from error
+            raise UserError(
+                f"{self.reader.name}: {MAX_REPLACEMENTS} images in a row cannot be read: {names}"
+            ) from error

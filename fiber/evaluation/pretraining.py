@@ -38,7 +38,7 @@ class Tally(NamedTuple):
     """A sum and the number of its terms, both scalars."""
 
     total: Tensor
-    count: Tensor
+    number: Tensor
 
 
 class PairEvaluation(NamedTuple):
@@ -144,7 +144,7 @@ def zero_shot_recall(embeddings: PairEmbeddings, image_index: Tensor) -> dict[st
         embeddings: of all pairs; an image with several texts occurs several times.
         image_index: int64, the image of each pair.
     """
-    unique, text_image = image_index.unique(return_inverse=True)
+    unique, text_image = torch.unique(image_index, return_inverse=True)
     first = torch.full_like(unique, len(image_index)).scatter_reduce(
         0, text_image, torch.arange(len(image_index), device=image_index.device), "amin"
     )

@@ -38,7 +38,7 @@ def attend_eager(query: Tensor, key: Tensor, value: Tensor, *, mask: Tensor | No
 
 def split_heads(x: Tensor, num_heads: int) -> Tensor:
     """B N C -> B h N C/h."""
-    return x.unflatten(-1, (num_heads, -1)).transpose(1, 2)
+    return x.view(*x.shape[:-1], num_heads, x.shape[-1] // num_heads).transpose(1, 2)
 
 
 def merge_heads(x: Tensor) -> Tensor:

@@ -23,8 +23,8 @@ class SwinConfig:
     drop_path: float = 0.1
     """Stochastic depth of the last block; linear from 0 at the first."""
     shrink_window: bool = True
-    """True (coarse stage): a map no larger than the window is one window of its own size and is not shifted. False (fine
-    stage): it is zero-padded to the window, and odd blocks shift all the same."""
+    """True (coarse stage): a map no larger than the window is one window of its own size and is not shifted. False
+    (fine stage): it is zero-padded to the window, and odd blocks shift all the same."""
 
     def __post_init__(self) -> None:
         if len(self.depths) != len(self.num_heads):
@@ -32,7 +32,7 @@ class SwinConfig:
         for stage, heads in enumerate(self.num_heads):
             if self.stage_width(stage) % heads:
                 raise UserError(
-                    f"model.image: width {self.stage_width(stage)} of stage {stage} is no multiple of its {heads} heads."
+                    f"model.image: width {self.stage_width(stage)} of stage {stage} is no multiple of {heads} heads."
                 )
 
     @property
@@ -102,8 +102,8 @@ class FusionConfig:
         most = min(self.image.num_blocks, self.text.num_layers)
         if not 1 <= self.num_fusion_layers <= most:
             raise UserError(
-                f"model.num_fusion_layers={self.num_fusion_layers}: give 1 to {most}, the number of image blocks or text "
-                "layers, whichever is smaller."
+                f"model.num_fusion_layers={self.num_fusion_layers}: give 1 to {most}, the number of image blocks or "
+                "text layers, whichever is smaller."
             )
 
     @property

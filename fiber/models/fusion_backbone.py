@@ -28,9 +28,7 @@ class FusionBackbone(nn.Module):
             text_width=config.text.hidden_size,
             query_norm=config.query_norm,
         )
-        self.text = RobertaEncoder(
-            config.text, image_widths=tuple(config.image.stage_width(stage) for stage in stages)
-        )
+        self.text = RobertaEncoder(config.text, image_widths=tuple(config.image.stage_width(stage) for stage in stages))
 
     def encode_image(self, pixels: Tensor, *, keep_stages: bool = False) -> ImageTrunk:
         """Image blocks below the fusion.

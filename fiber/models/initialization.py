@@ -5,6 +5,7 @@ from torch import nn
 from fiber.models.roberta import RobertaEmbedding
 from fiber.models.window_attention import WindowAttention
 
+
 def initialize(model: nn.Module, std: float) -> None:
     """Fill linear, embedding and position-bias weights of `model` in place (Swin's and RoBERTa's conventions).
 

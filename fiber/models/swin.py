@@ -4,7 +4,7 @@ Axes: B batch, H W map, C width of the stage, L text tokens, D text width.
 """
 
 import torch
-from timm.layers import DropPath
+from timm.layers.drop import DropPath
 from torch import Tensor, nn
 
 from fiber.models.config import SwinConfig

@@ -43,9 +43,7 @@ def similarities(
     with torch.autocast(image.device.type, enabled=False):
         image_to_text = image @ text_keys.T / temperature
         text_to_image = text @ image_keys.T / temperature
-    return Similarities(
-        image_to_text.masked_fill(~valid, -torch.inf), text_to_image.masked_fill(~valid, -torch.inf)
-    )
+    return Similarities(image_to_text.masked_fill(~valid, -torch.inf), text_to_image.masked_fill(~valid, -torch.inf))
 
 
 def contrastive_loss(similarity: Similarities, positive: Tensor) -> Tensor:

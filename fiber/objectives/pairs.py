@@ -36,7 +36,7 @@ class EmbeddedPairs:
     text_embedding: Tensor
     """B P, unit length, detached."""
     sample_key: Tensor
-    """int64 B 2, index and draw by which the training data can read the pair again."""
+    """int64 B 2, sample and draw by which the training data can read the pair again."""
 
     def __len__(self) -> int:
         return len(self.pairs)

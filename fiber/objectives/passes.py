@@ -24,7 +24,7 @@ class PretrainingInputs(NamedTuple):
     masked_labels: Tensor
     """int64 B L, -100 where no token was selected."""
     sample_key: Tensor
-    """int64 B 2, index and draw."""
+    """int64 B 2, sample and draw."""
 
 
 class Negatives(NamedTuple):

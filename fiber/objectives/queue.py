@@ -19,7 +19,7 @@ class QueueState:
     text_embedding: Tensor
     """Q P."""
     sample_key: Tensor
-    """int64 Q 2, index and draw."""
+    """int64 Q 2, sample and draw."""
     pointer: int
     filled: int
 
@@ -45,8 +45,8 @@ class PairQueue:
         """
         if len(pairs) > self.size:
             raise UserError(
-                f"objective.queue_size={self.size} is smaller than the {len(pairs)} pairs of one step over all processes: "
-                "give a larger queue, or 0 to draw from the current step alone."
+                f"objective.queue_size={self.size} is smaller than the {len(pairs)} pairs of one step over all "
+                "processes: give a larger queue, or 0 to draw from the current step alone."
             )
         if self.slots is None:
             self.slots = pairs.from_tensors(tuple(t.new_zeros((self.size, *t.shape[1:])) for t in pairs.tensors()))

@@ -101,7 +101,12 @@ def optimizer_groups(model: nn.Module, config: GroupConfig, learning_rate: float
         if parameter.requires_grad:
             grouped.setdefault(groups[name], []).append(parameter)
     return [
-        {"params": parameters, "lr": learning_rate * multiplier, "weight_decay": decay, "name": f"{kind}-decay{decay:g}"}
+        {
+            "params": parameters,
+            "lr": learning_rate * multiplier,
+            "weight_decay": decay,
+            "name": f"{kind}-decay{decay:g}",
+        }
         for (kind, multiplier, decay), parameters in grouped.items()
     ]
 

@@ -20,8 +20,8 @@ from fiber.objectives.pairs import EmbeddedPairs, RawPairs
 from fiber.objectives.passes import PretrainingInputs
 from fiber.objectives.pretraining import PretrainingObjective, PretrainingObjectiveConfig
 from fiber.objectives.queue import QueueState
-from fiber.tasks.optimizer import OptimizationConfig, configure_optimizer
 from fiber.tasks.callbacks.pictures import PairPrediction
+from fiber.tasks.optimizer import OptimizationConfig, configure_optimizer
 from fiber.tasks.pair_predictions import ValidationBatch, predict_pairs
 from fiber.tasks.validation_sums import gather_embeddings, gather_uneven, sum_tallies
 from fiber.utils.distributed import mean_over_processes
@@ -82,7 +82,7 @@ class PretrainTask(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         tallies = sum_tallies([one.evaluation.tallies() for one in self.validation])
-        metrics = {name: (tally.total / tally.count.clamp(min=1)).item() for name, tally in tallies.items()}
+        metrics = {name: (tally.total / tally.number.clamp(min=1)).item() for name, tally in tallies.items()}
         embeddings = gather_embeddings([one.evaluation.embeddings for one in self.validation])
         image_index = gather_uneven(torch.cat([one.batch.image_index for one in self.validation]))
         recall = zero_shot_recall(embeddings, image_index)
@@ -130,7 +130,7 @@ def pretraining_inputs(batch: PairBatch) -> PretrainingInputs:
         RawPairs(batch.image, batch.text_ids, batch.text_mask),
         batch.masked_ids,
         batch.masked_labels,
-        torch.stack([batch.index, batch.draw], dim=1),
+        torch.stack([batch.sample, batch.draw], dim=1),
     )
 
 

@@ -60,6 +60,6 @@ def read_position(checkpoint: Path) -> Position:
         return Position(int(content["epoch"]), int(progress["processed"]))
     except (RuntimeError, EOFError, OSError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise UserError(
-            f"ckpt_path: {checkpoint} is damaged or no checkpoint of a training run ({type(error).__name__}). Give another, "
-            f"such as best.ckpt beside it, or start anew with ckpt_path=null."
+            f"ckpt_path: {checkpoint} is damaged or no checkpoint of a training run ({type(error).__name__}). Give "
+            f"another, such as best.ckpt beside it, or start anew with ckpt_path=null."
         ) from error

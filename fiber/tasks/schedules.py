@@ -46,4 +46,4 @@ def learning_rate_factor(step: int, config: ScheduleConfig, num_steps: int) -> f
     progress = min(1.0, (step - warmup) / max(1, num_steps - warmup))
     if config.decay is Decay.COSINE:
         return 0.5 * (1 + math.cos(math.pi * progress))
-    return (1 - progress) ** config.power * (1 - config.end_factor) + config.end_factor
+    return float((1 - progress) ** config.power) * (1 - config.end_factor) + config.end_factor

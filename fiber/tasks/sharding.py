@@ -27,7 +27,7 @@ def shard_model(model: FiberForPretraining, mesh: DeviceMesh) -> None:
     fully_shard(model.contrastive_head, mesh=mesh)
     for method in ("embed_image", "embed_text"):
         register_fsdp_forward_method(model.contrastive_head, method)
-    model.temperature.register_post_accumulate_grad_hook(average_gradient)
+    model.temperature.register_post_accumulate_grad_hook(average_gradient)  # type: ignore[no-untyped-call]
 
 
 def average_gradient(parameter: torch.Tensor) -> None:

@@ -92,9 +92,7 @@ def callbacks(
         LearningRateMonitor(logging_interval="step"),
         PredictionPictures(run_dir / "predictions.png"),
         ModelCheckpoint(folder, "best", monitor=MONITORED, mode="max", enable_version_counter=False),
-        ModelCheckpoint(
-            folder, "last", every_n_train_steps=settings.checkpoint_every, enable_version_counter=False
-        ),
+        ModelCheckpoint(folder, "last", every_n_train_steps=settings.checkpoint_every, enable_version_counter=False),
     ]
     if settings.ema_decay is not None:
         built.append(EMAWeightAveraging(decay=settings.ema_decay))

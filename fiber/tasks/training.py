@@ -32,8 +32,8 @@ def train(config: DictConfig) -> dict[str, float]:
         The content of `metrics.json`: `<split>/<task>/<metric>` and the run's `train/*`.
 
     Raises:
-        UserError: anything in the configuration, the data or the checkpoint that the user can mend; before any training,
-            broken images excepted.
+        UserError: anything in the configuration, the data or the checkpoint that the user can mend; before any
+            training, broken images excepted.
     """
     console = Console()
     run_dir = Path(config.run_dir)
@@ -52,9 +52,7 @@ def train(config: DictConfig) -> dict[str, float]:
         checkpoint_activations(model.backbone)
     if settings.compile:
         compile_backbone(model.backbone)
-    task = PretrainTask(
-        model, objective=objective, optimization=optimization, tokenizer=tokenizer, seed=config.seed
-    )
+    task = PretrainTask(model, objective=objective, optimization=optimization, tokenizer=tokenizer, seed=config.seed)
     if position is not None:
         data_module.resume_at(epoch=position.epoch, batch=position.batch)
 
@@ -62,7 +60,9 @@ def train(config: DictConfig) -> dict[str, float]:
         run_dir.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(config, run_dir / "config.yaml", resolve=True)
         tokenizer.save(run_dir / "tokenizer")
-        console.print(opening(config, trainer, data_module.train_pairs, checkpoint, settings), highlight=False, soft_wrap=True)
+        console.print(
+            opening(config, trainer, data_module.train_pairs, checkpoint, settings), highlight=False, soft_wrap=True
+        )
         console.print(summarize_groups(model, optimization.groups), highlight=False, soft_wrap=True)
 
     started = time.perf_counter()
@@ -70,7 +70,10 @@ def train(config: DictConfig) -> dict[str, float]:
     seconds = time.perf_counter() - started
     results = trainer.validate(task, data_module, verbose=False)[0]
     metrics = {name: float(value) for name, value in sorted(results.items())}
-    metrics |= {"train/seconds": seconds, "train/samples_per_second": progress.total_pairs / max(progress.fit_seconds, 1e-9)}
+    metrics |= {
+        "train/seconds": seconds,
+        "train/samples_per_second": progress.total_pairs / max(progress.fit_seconds, 1e-9),
+    }
     if trainer.is_global_zero:
         (run_dir / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
         console.print(metrics_table(metrics, run_dir))

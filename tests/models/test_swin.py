@@ -33,7 +33,9 @@ def test_swin_equals_timm(size: tuple[int, int], window: int, tmp_path: Path) ->
     randomize(theirs)
     theirs = theirs.double().eval()
     torch.save(theirs.state_dict(), tmp_path / "swin.pth")
-    config = FusionConfig(image=SwinConfig(window_size=window, drop_path=0.0, **sizes), text=TINY_TEXT, num_fusion_layers=2)
+    config = FusionConfig(
+        image=SwinConfig(window_size=window, drop_path=0.0, **sizes), text=TINY_TEXT, num_fusion_layers=2
+    )
     backbone = FusionBackbone(config).double().eval()
     pixels = torch.randn(2, 3, *size, dtype=torch.float64)
     if any(table.shape != ((2 * window - 1) ** 2, heads) for table, heads in tables(theirs)):
@@ -48,7 +50,9 @@ def test_swin_equals_timm(size: tuple[int, int], window: int, tmp_path: Path) ->
 
 def tables(model: nn.Module) -> list[tuple[Tensor, int]]:
     return [
-        (block.attn.relative_position_bias_table, block.attn.num_heads) for layer in model.layers for block in layer.blocks
+        (block.attn.relative_position_bias_table, block.attn.num_heads)
+        for layer in model.layers
+        for block in layer.blocks
     ]
 
 
@@ -67,7 +71,9 @@ def copy_shrunk_tables(theirs: nn.Module, backbone: FusionBackbone) -> None:
     fill_image(backbone, state, source="timm")
 
 
-def attention_by_loops(attention: WindowAttention, x: Tensor, window: tuple[int, int], shift: tuple[int, int]) -> Tensor:
+def attention_by_loops(
+    attention: WindowAttention, x: Tensor, window: tuple[int, int], shift: tuple[int, int]
+) -> Tensor:
     """Window attention token by token from its definition: pad, roll, and mask by region."""
     _, height, width, channels = x.shape
     x = F.pad(x, (0, 0, 0, -width % window[1], 0, -height % window[0]))

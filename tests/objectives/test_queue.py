@@ -64,5 +64,5 @@ def test_a_queue_goes_on_from_its_state() -> None:
 
 
 def test_a_queue_smaller_than_a_step_is_refused() -> None:
-    with pytest.raises(UserError, match="objective.queue_size=2 is smaller than the 3 pairs"):
+    with pytest.raises(UserError, match=r"objective\.queue_size=2 is smaller than the 3 pairs"):
         PairQueue(2).enqueue(numbered(1, 2, 3))

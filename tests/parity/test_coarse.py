@@ -26,8 +26,8 @@ OUTPUT_TOLERANCE, GRADIENT_TOLERANCE = 2e-6, 1e-5
 LATER = ("out/vqa", "out/nlvr2", "out/caption")
 """Entries of tasks that this library does not have yet."""
 ROUNDING = 1e-10
-"""Smallest magnitude of an entry that means anything. A softmax ignores what its logits have in common, so the gradients of
-key biases are zero, and stored as rounding noise around 1e-17."""
+"""Smallest magnitude of an entry that means anything. A softmax ignores what its logits have in common, so the
+gradients of key biases are zero, and stored as rounding noise around 1e-17."""
 
 Tensors = dict[str, Tensor]
 
@@ -104,7 +104,9 @@ def recorded(model: FiberForPretraining, forward: Callable[[], object]) -> dict[
     ):
         for index, module in enumerate(modules):
             key = f"{kind}{index}"
-            handles.append(module.register_forward_hook(lambda *call, key=key: outputs.setdefault(key, []).append(call[2])))
+            handles.append(
+                module.register_forward_hook(lambda *call, key=key: outputs.setdefault(key, []).append(call[2]))
+            )
     forward()
     for handle in handles:
         handle.remove()
@@ -118,7 +120,8 @@ def fused_entries(fixture: Fixture, model: FiberForPretraining) -> Iterator[tupl
     def forward() -> None:
         fused = backbone.fuse(backbone.encode_image(io["in/image"]), backbone.encode_text(io["in/text_ids"], mask))
         features = model.cross_modal_head(fused)
-        entries.update({f"out/fused/{k}": v for k, v in zip(("text_feats", "image_feats", "cls_feats"), features)})
+        names = ("out/fused/text_feats", "out/fused/image_feats", "out/fused/cls_feats")
+        entries.update(zip(names, features, strict=True))
 
     entries: Tensors = {}
     outputs = recorded(model, forward)
@@ -244,5 +247,7 @@ def test_optimizer_groups_equal_the_original(golden: Path, report: list[str]) ->
         for name in fixture.names
         for original in name.originals
     }
-    report.append(f"compared {len(ours)} of {len(expected)} optimiser groups; the others are dead weights or later heads")
+    report.append(
+        f"compared {len(ours)} of {len(expected)} optimiser groups; the others are dead weights or later heads"
+    )
     assert {name: expected[name] for name in ours} == ours

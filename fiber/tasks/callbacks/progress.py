@@ -17,7 +17,7 @@ from fiber.data.batch import PairBatch
 class TrainingProgress(pl.Callback):
     """One line of figures, kept up to date on a terminal and printed every `log_every` steps elsewhere.
 
-    Speed and data wait are of the time since the last line; waiting is the share of it in which the process had no batch.
+    Speed and data wait are of the time since the last line; waiting is the share of it without a batch to work on.
 
     Args:
         log_every: optimiser steps between two lines.
@@ -47,7 +47,9 @@ class TrainingProgress(pl.Callback):
             self.live = Live(console=self.console, refresh_per_second=4, transient=True)
             self.live.start()
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         self.batch_started = time.perf_counter()
         self.waiting_seconds += self.batch_started - self.batch_ended
 
