@@ -55,8 +55,13 @@ class TrainingBatchSampler(Sampler[list[SampleKey]]):
         """Batches of a whole epoch, also while one is resumed."""
         return len(self.source) // (self.batch_size * self.world_size)
 
+    @property
+    def sampler(self) -> "TrainingBatchSampler":
+        """Where Lightning looks for `set_epoch`: one level below the batch sampler."""
+        return self
+
     def set_epoch(self, epoch: int) -> None:
-        """Choose the shuffle; Lightning calls it before every epoch."""
+        """Choose the shuffle and the draws; Lightning calls it before every epoch."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[list[SampleKey]]:

@@ -1,0 +1,102 @@
+"""Which pairs every process sees, and when."""
+
+from itertools import chain
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from fiber.data.batch import PairSample, SampleKey
+from fiber.data.mixture import Mixture
+from fiber.data.pair_batch_sampler import EvaluationBatchSampler, TrainingBatchSampler
+from fiber.utils.errors import UserError
+
+
+class Keys(Dataset[PairSample]):
+    """Samples that know nothing but their keys."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, key: SampleKey) -> PairSample:
+        return PairSample(torch.zeros(0), "", 0, key, ())
+
+
+def mixture(*sizes: int, weights: list[float] | None = None) -> Mixture:
+    return Mixture([Keys(size) for size in sizes], weights=weights)
+
+
+def test_the_number_of_processes_does_not_change_the_global_batches() -> None:
+    source = mixture(23)
+    whole = list(TrainingBatchSampler(source, batch_size=6, seed=1))
+    halves = [list(TrainingBatchSampler(source, batch_size=3, seed=1, rank=rank, world_size=2)) for rank in (0, 1)]
+    assert [first + second for first, second in zip(*halves, strict=True)] == whole
+
+
+def test_an_epoch_draws_every_pair_at_most_once_and_numbers_the_draws() -> None:
+    sampler = TrainingBatchSampler(mixture(23), batch_size=5, seed=1)
+    keys = list(chain(*sampler))
+    assert len({key.sample for key in keys}) == len(keys) == 20
+    assert [key.draw for key in keys] == list(range(20))
+    sampler.set_epoch(1)
+    again = list(chain(*sampler))
+    assert [key.draw for key in again] == list(range(20, 40))
+    assert [key.sample for key in again] != [key.sample for key in keys]
+
+
+def test_a_resumed_epoch_yields_the_rest_and_keeps_its_length() -> None:
+    sampler = TrainingBatchSampler(mixture(20), batch_size=4, seed=1)
+    whole = list(sampler)
+    sampler.start_batch = 3
+    assert len(sampler) == 5
+    assert list(sampler) == whole[3:]
+    assert list(sampler) == whole  # the next epoch is whole again
+
+
+def test_weights_set_the_share_of_draws_and_no_pass_repeats() -> None:
+    order = mixture(1000, 100, weights=[1, 1]).epoch_order(seed=0, epoch=0)
+    small = order[order >= 1000]
+    assert abs(len(small) / len(order) - 0.5) < 0.05
+    assert len(set(small[:100].tolist())) == 100
+    large = order[order < 1000]
+    assert len(set(large.tolist())) == len(large)
+
+
+def test_evaluation_sees_every_pair_once_over_all_processes() -> None:
+    parts = [EvaluationBatchSampler(11, batch_size=2, rank=rank, world_size=3) for rank in range(3)]
+    seen = sorted(key.sample for part in parts for batch in part for key in batch)
+    assert seen == list(range(11))
+
+
+def test_fewer_pairs_than_a_batch_are_refused() -> None:
+    with pytest.raises(UserError, match="hold 7 pairs, fewer than one batch of 4 on each of 2 processes"):
+        TrainingBatchSampler(mixture(7), batch_size=4, seed=0, world_size=2)
+
+
+class Recorder(pl.LightningModule):
+    """Notes the draws of every batch it is trained on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.draws: list[list[int]] = []
+
+    def training_step(self, batch: list[PairSample], index: int) -> torch.Tensor:
+        self.draws.append([sample.key.draw for sample in batch])
+        return self.weight.sum()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+def test_lightning_moves_the_sampler_from_epoch_to_epoch() -> None:
+    source = mixture(8)
+    loader = DataLoader(source, batch_sampler=TrainingBatchSampler(source, batch_size=4, seed=0), collate_fn=list)
+    recorder = Recorder()
+    options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    pl.Trainer(max_epochs=3, accelerator="cpu", use_distributed_sampler=False, **options).fit(recorder, loader)
+    assert list(chain(*recorder.draws)) == list(range(24))
