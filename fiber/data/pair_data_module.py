@@ -112,8 +112,9 @@ class PairDataModule(pl.LightningDataModule):
             rank=self.rank,
             world_size=self.world_size,
         )
-        sampler.set_epoch(self.start_epoch)
-        sampler.start_batch = self.start_batch
+        finished = self.start_batch >= len(sampler)  # the interruption came after the epoch's last batch
+        sampler.set_epoch(self.start_epoch + finished)
+        sampler.start_batch = 0 if finished else self.start_batch
         return self.loader(self.train_pairs, sampler)
 
     def val_dataloader(self) -> DataLoader[PairBatch]:

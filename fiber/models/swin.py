@@ -98,7 +98,7 @@ class SwinTransformer(nn.Module):
         self.config = config
         stages = config.block_stages
         first_fused = config.num_blocks - num_fused_blocks
-        rates = torch.linspace(0, config.drop_path, config.num_blocks).tolist()
+        rates = [config.drop_path * index / max(1, config.num_blocks - 1) for index in range(config.num_blocks)]
         self.patch_embedding = PatchEmbedding(config)
         self.blocks = nn.ModuleList()
         for index, stage in enumerate(stages):

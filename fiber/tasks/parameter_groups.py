@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from fiber.models.gated_cross_attention import GatedCrossAttention
 from fiber.models.heads import ContrastiveHead, CrossModalHead, MaskedLanguageModelingHead, MatchingHead
@@ -95,19 +96,20 @@ def join(prefix: str, name: str) -> str:
 
 def optimizer_groups(model: nn.Module, config: GroupConfig, learning_rate: float) -> list[dict[str, Any]]:
     """Parameters by group, as PyTorch's optimisers take them; frozen parameters are left out."""
-    grouped: dict[ParameterGroup, list[nn.Parameter]] = {}
+    # Sharded and whole parameters cannot be updated in one call, so they are apart.
+    grouped: dict[tuple[ParameterGroup, bool], list[nn.Parameter]] = {}
     groups = parameter_groups(model, config)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            grouped.setdefault(groups[name], []).append(parameter)
+            grouped.setdefault((groups[name], isinstance(parameter, DTensor)), []).append(parameter)
     return [
         {
             "params": parameters,
-            "lr": learning_rate * multiplier,
-            "weight_decay": decay,
-            "name": f"{kind}-decay{decay:g}",
+            "lr": learning_rate * group.learning_rate_multiplier,
+            "weight_decay": group.weight_decay,
+            "name": f"{group.kind}-decay{group.weight_decay:g}{'-sharded' if sharded else ''}",
         }
-        for (kind, multiplier, decay), parameters in grouped.items()
+        for (group, sharded), parameters in grouped.items()
     ]
 
 

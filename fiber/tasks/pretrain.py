@@ -9,6 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from torch.distributed.fsdp import FSDPModule
 
 from fiber.data.batch import PairBatch, SampleKey
 from fiber.data.normalization import normalize_pixels
@@ -23,6 +24,7 @@ from fiber.objectives.queue import QueueState
 from fiber.tasks.callbacks.pictures import PairPrediction
 from fiber.tasks.optimizer import OptimizationConfig, configure_optimizer
 from fiber.tasks.pair_predictions import ValidationBatch, predict_pairs
+from fiber.tasks.sharding import shard_model
 from fiber.tasks.validation_sums import gather_embeddings, gather_uneven, sum_tallies
 from fiber.utils.distributed import mean_over_processes
 
@@ -64,6 +66,11 @@ class PretrainTask(pl.LightningModule):
         """Of a few pairs of the last validation, for people to look at."""
         self.queue_to_restore: QueueState | None = None
 
+    def configure_model(self) -> None:
+        """Shard the model where the strategy asks for it; Lightning calls this before every fit and validation."""
+        if self.device_mesh is not None and not isinstance(self.model.backbone, FSDPModule):
+            shard_model(self.model, self.device_mesh["data_parallel"])
+
     def configure_optimizers(self) -> Any:
         return configure_optimizer(self.model, self.optimization)
 
@@ -87,7 +94,8 @@ class PretrainTask(pl.LightningModule):
         image_index = gather_uneven(torch.cat([one.batch.image_index for one in self.validation]))
         recall = zero_shot_recall(embeddings, image_index)
         metrics |= {f"retrieval/{name}": value for name, value in recall.items()}
-        self.log_dict({f"val/{name}": value for name, value in metrics.items()})
+        # Every process holds the same values already; reducing them tells Lightning so.
+        self.log_dict({f"val/{name}": value for name, value in metrics.items()}, sync_dist=True)
         self.predictions = predict_pairs(self.validation, self.tokenizer)
         self.validation.clear()
 

@@ -1,5 +1,7 @@
 """Lightning's trainer for a run."""
 
+import logging
+import warnings
 from pathlib import Path
 
 import hydra
@@ -31,6 +33,7 @@ def build_trainer(
     Raises:
         UserError: the recipe's batch cannot be made up.
     """
+    silence_lightning()
     run_dir = Path(config.run_dir)
     trainer = pl.Trainer(
         accelerator=settings.accelerator,
@@ -56,6 +59,19 @@ def build_trainer(
     )
     trainer.val_check_interval = settings.val_every * trainer.accumulate_grad_batches  # Lightning counts micro-batches
     return trainer
+
+
+def silence_lightning() -> None:
+    """Leave out what a run says better itself, and warnings about matters that are taken care of."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for message in (
+        ".*LeafSpec.*deprecated.*",  # inside Lightning
+        ".*dataloader is not resumable.*",  # the sampler starts where the run stopped
+        ".*does not have many workers.*",
+        ".*smaller than the logging interval.*",
+        ".*exists and is not empty.*",  # a resumed run's checkpoints
+    ):
+        warnings.filterwarnings("ignore", message)
 
 
 def strategy(settings: TrainerConfig) -> str | LightningStrategy:

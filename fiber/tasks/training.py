@@ -3,12 +3,13 @@
 import json
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 from rich.table import Table
 
+from fiber.data.pair_data_module import PairDataModule
 from fiber.objectives.pretraining import PretrainingObjectiveConfig
 from fiber.tasks.acceleration import checkpoint_activations, compile_backbone
 from fiber.tasks.building import build_data, build_pretraining_model, plain
@@ -16,7 +17,7 @@ from fiber.tasks.callbacks.progress import TrainingProgress
 from fiber.tasks.optimizer import OptimizationConfig
 from fiber.tasks.parameter_groups import summarize_groups
 from fiber.tasks.pretrain import PretrainTask
-from fiber.tasks.resuming import find_checkpoint, read_position
+from fiber.tasks.resuming import LAST, checkpoint_folder, find_checkpoint, read_position
 from fiber.tasks.trainer import build_trainer
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.configs import build_dataclass
@@ -35,64 +36,80 @@ def train(config: DictConfig) -> dict[str, float]:
         UserError: anything in the configuration, the data or the checkpoint that the user can mend; before any
             training, broken images excepted.
     """
-    console = Console()
-    run_dir = Path(config.run_dir)
+    run = prepare(config)
+    if run.trainer.is_global_zero:
+        announce(run, config)
+    started = time.perf_counter()
+    run.trainer.fit(run.task, run.data_module, ckpt_path=run.checkpoint, weights_only=True)
+    run.trainer.save_checkpoint(checkpoint_folder(run.directory) / LAST)  # the last steps too, whatever the rhythm
+    seconds = time.perf_counter() - started
+    results = run.trainer.validate(run.task, run.data_module, verbose=False)[0]
+    metrics = {name: float(value) for name, value in sorted(results.items())}
+    speed = run.progress.total_pairs / max(run.progress.fit_seconds, 1e-9)
+    metrics |= {"train/seconds": seconds, "train/samples_per_second": speed}
+    if run.trainer.is_global_zero:
+        (run.directory / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+        run.progress.console.print(metrics_table(metrics, run.directory))
+    return metrics
+
+
+class Run(NamedTuple):
+    """Everything a run is made of, before its first step."""
+
+    directory: Path
+    checkpoint: Path | None
+    """Where it goes on from."""
+    data_module: PairDataModule
+    task: PretrainTask
+    trainer: pl.Trainer
+    progress: TrainingProgress
+
+
+def prepare(config: DictConfig) -> Run:
+    """Check the configuration and build the run; nothing is written yet."""
+    directory = Path(config.run_dir)
     settings = build_dataclass(TrainerConfig, plain(config.trainer), "trainer")
     optimization = build_dataclass(OptimizationConfig, plain(config.optimization), "optimization")
     objective = build_dataclass(PretrainingObjectiveConfig, plain(config.objective), "objective")
-    checkpoint = find_checkpoint(config.ckpt_path, run_dir)
+    checkpoint = find_checkpoint(config.ckpt_path, directory)
     position = read_position(checkpoint) if checkpoint else None
     pl.seed_everything(config.seed, verbose=False)
 
-    progress = TrainingProgress(log_every=settings.log_every, console=console)
+    progress = TrainingProgress(log_every=settings.log_every)
     trainer = build_trainer(config, settings, optimization, progress)
     data_module, tokenizer = build_data(config, settings)
+    if position is not None:
+        data_module.resume_at(epoch=position.epoch, batch=position.batch)
     model = build_pretraining_model(config, vocab_size=tokenizer.vocab_size, pretrained=checkpoint is None)
     if settings.activation_checkpointing:
         checkpoint_activations(model.backbone)
     if settings.compile:
         compile_backbone(model.backbone)
     task = PretrainTask(model, objective=objective, optimization=optimization, tokenizer=tokenizer, seed=config.seed)
-    if position is not None:
-        data_module.resume_at(epoch=position.epoch, batch=position.batch)
-
-    if trainer.is_global_zero:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(config, run_dir / "config.yaml", resolve=True)
-        tokenizer.save(run_dir / "tokenizer")
-        console.print(
-            opening(config, trainer, data_module.train_pairs, checkpoint, settings), highlight=False, soft_wrap=True
-        )
-        console.print(summarize_groups(model, optimization.groups), highlight=False, soft_wrap=True)
-
-    started = time.perf_counter()
-    trainer.fit(task, data_module, ckpt_path=checkpoint, weights_only=True)
-    seconds = time.perf_counter() - started
-    results = trainer.validate(task, data_module, verbose=False)[0]
-    metrics = {name: float(value) for name, value in sorted(results.items())}
-    metrics |= {
-        "train/seconds": seconds,
-        "train/samples_per_second": progress.total_pairs / max(progress.fit_seconds, 1e-9),
-    }
-    if trainer.is_global_zero:
-        (run_dir / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-        console.print(metrics_table(metrics, run_dir))
-    return metrics
+    return Run(directory, checkpoint, data_module, task, trainer, progress)
 
 
-def opening(
-    config: DictConfig, trainer: pl.Trainer, pairs: object, checkpoint: Path | None, settings: TrainerConfig
-) -> str:
+def announce(run: Run, config: DictConfig) -> None:
+    """Write the resolved configuration and the tokeniser, and say what is about to happen."""
+    run.directory.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(config, run.directory / "config.yaml", resolve=True)
+    run.task.tokenizer.save(run.directory / "tokenizer")
+    groups = summarize_groups(run.task.model, run.task.optimization.groups)
+    for text in (opening(run, config), groups):
+        run.progress.console.print(text, highlight=False, soft_wrap=True)
+
+
+def opening(run: Run, config: DictConfig) -> str:
     """What is about to happen, in a few lines."""
-    accumulate = trainer.accumulate_grad_batches
+    trainer, optimization = run.trainer, run.task.optimization
     lines = [
-        f"{config.stage.name} {config.task.name} in {config.run_dir}",
-        f"{len(pairs):,} training pairs",  # type: ignore[arg-type]
-        f"batch of {config.optimization.batch_size} = {settings.batch_size} pairs x {trainer.world_size} devices x "
-        f"{accumulate} accumulated, {config.optimization.max_steps:,} steps",
+        f"{config.stage.name} {config.task.name} in {run.directory}",
+        f"{len(run.data_module.train_pairs):,} training pairs, {len(run.data_module.val_pairs):,} validation pairs",
+        f"batch of {optimization.batch_size} = {run.data_module.config.batch_size} pairs x {trainer.world_size} devices "
+        f"x {trainer.accumulate_grad_batches} accumulated, {optimization.max_steps:,} steps",
     ]
-    if checkpoint is not None:
-        lines.append(f"resuming from {checkpoint}")
+    if run.checkpoint is not None:
+        lines.append(f"resuming from {run.checkpoint}")
     elif config.ckpt_path is not None:
         lines.append("no checkpoint in the run directory yet: starting anew")
     return "\n".join(lines)

@@ -65,7 +65,7 @@ class TrainingProgress(pl.Callback):
         self.window_pairs += pairs
         self.total_pairs += pairs
         step = trainer.global_step
-        if trainer.is_global_zero and step % self.log_every == 0 and step != self.line_step:
+        if trainer.is_global_zero and step and step % self.log_every == 0 and step != self.line_step:
             self.line_step = step
             self.show(trainer)
             self.reset_window()
