@@ -9,6 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule
 
 from fiber.data.batch import PairBatch, SampleKey
@@ -69,7 +70,8 @@ class PretrainTask(pl.LightningModule):
     def configure_model(self) -> None:
         """Shard the model where the strategy asks for it; Lightning calls this before every fit and validation."""
         if self.device_mesh is not None and not isinstance(self.model.backbone, FSDPModule):
-            shard_model(self.model, self.device_mesh["data_parallel"])
+            # Lightning's own mesh takes the devices of a node for tensor parallelism; all of them hold data here.
+            shard_model(self.model, init_device_mesh(self.trainer.strategy.root_device.type, (self.trainer.world_size,)))
 
     def configure_optimizers(self) -> Any:
         return configure_optimizer(self.model, self.optimization)
