@@ -96,6 +96,10 @@ class PairDataModule(pl.LightningDataModule):
         """Begin the next training loader at a batch of an epoch, both counted from 0."""
         self.start_epoch, self.start_batch = epoch, batch
 
+    def check_size(self, world_size: int) -> None:
+        """Raise a UserError if the training data are smaller than one batch on every process."""
+        TrainingBatchSampler(self.train_pairs, batch_size=self.config.batch_size, seed=0, world_size=world_size)
+
     @property
     def rank(self) -> int:
         return self.trainer.global_rank if self.trainer else 0

@@ -63,6 +63,9 @@ class PretrainTask(pl.LightningModule):
         self.objective = PretrainingObjective(objective, normalize=normalize_pixels, seed=seed)
         self.tokenizer = tokenizer
         self.validation: list[ValidationBatch] = []
+        self.metrics: dict[str, float] = {}
+        """Of the last validation."""
+        self.validated_step = -1
         self.predictions: list[PairPrediction] = []
         """Of a few pairs of the last validation, for people to look at."""
         self.queue_to_restore: QueueState | None = None
@@ -71,7 +74,9 @@ class PretrainTask(pl.LightningModule):
         """Shard the model where the strategy asks for it; Lightning calls this before every fit and validation."""
         if self.device_mesh is not None and not isinstance(self.model.backbone, FSDPModule):
             # Lightning's own mesh takes the devices of a node for tensor parallelism; all of them hold data here.
-            shard_model(self.model, init_device_mesh(self.trainer.strategy.root_device.type, (self.trainer.world_size,)))
+            shard_model(
+                self.model, init_device_mesh(self.trainer.strategy.root_device.type, (self.trainer.world_size,))
+            )
 
     def configure_optimizers(self) -> Any:
         return configure_optimizer(self.model, self.optimization)
@@ -96,8 +101,10 @@ class PretrainTask(pl.LightningModule):
         image_index = gather_uneven(torch.cat([one.batch.image_index for one in self.validation]))
         recall = zero_shot_recall(embeddings, image_index)
         metrics |= {f"retrieval/{name}": value for name, value in recall.items()}
+        self.metrics = {f"val/{name}": value for name, value in metrics.items()}
+        self.validated_step = self.trainer.global_step
         # Every process holds the same values already; reducing them tells Lightning so.
-        self.log_dict({f"val/{name}": value for name, value in metrics.items()}, sync_dist=True)
+        self.log_dict(self.metrics, sync_dist=True)
         self.predictions = predict_pairs(self.validation, self.tokenizer)
         self.validation.clear()
 

@@ -15,10 +15,11 @@ from pytorch_lightning.strategies import Strategy as LightningStrategy
 
 from fiber.tasks.accumulation import accumulation_steps
 from fiber.tasks.callbacks.broken_image_monitor import BrokenImageMonitor
+from fiber.tasks.callbacks.last_checkpoint import LastCheckpoint
 from fiber.tasks.callbacks.pictures import PredictionPictures
 from fiber.tasks.callbacks.progress import TrainingProgress
 from fiber.tasks.optimizer import OptimizationConfig
-from fiber.tasks.resuming import checkpoint_folder
+from fiber.tasks.resuming import LAST, checkpoint_folder
 from fiber.tasks.trainer_config import Strategy, TrainerConfig
 
 MONITORED = "val/retrieval/mean_recall_1"
@@ -57,7 +58,8 @@ def build_trainer(
     trainer.accumulate_grad_batches = accumulation_steps(
         batch_size=optimization.batch_size, device_batch_size=settings.batch_size, world_size=trainer.world_size
     )
-    trainer.val_check_interval = settings.val_every * trainer.accumulate_grad_batches  # Lightning counts micro-batches
+    val_every = min(settings.val_every, optimization.max_steps)
+    trainer.val_check_interval = val_every * trainer.accumulate_grad_batches  # Lightning counts micro-batches
     return trainer
 
 
@@ -108,7 +110,7 @@ def callbacks(
         LearningRateMonitor(logging_interval="step"),
         PredictionPictures(run_dir / "predictions.png"),
         ModelCheckpoint(folder, "best", monitor=MONITORED, mode="max", enable_version_counter=False),
-        ModelCheckpoint(folder, "last", every_n_train_steps=settings.checkpoint_every, enable_version_counter=False),
+        LastCheckpoint(folder / LAST, every=settings.checkpoint_every),
     ]
     if settings.ema_decay is not None:
         built.append(EMAWeightAveraging(decay=settings.ema_decay))

@@ -17,7 +17,7 @@ from fiber.tasks.callbacks.progress import TrainingProgress
 from fiber.tasks.optimizer import OptimizationConfig
 from fiber.tasks.parameter_groups import summarize_groups
 from fiber.tasks.pretrain import PretrainTask
-from fiber.tasks.resuming import LAST, checkpoint_folder, find_checkpoint, read_position
+from fiber.tasks.resuming import find_checkpoint, read_position
 from fiber.tasks.trainer import build_trainer
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.configs import build_dataclass
@@ -41,10 +41,10 @@ def train(config: DictConfig) -> dict[str, float]:
         announce(run, config)
     started = time.perf_counter()
     run.trainer.fit(run.task, run.data_module, ckpt_path=run.checkpoint, weights_only=True)
-    run.trainer.save_checkpoint(checkpoint_folder(run.directory) / LAST)  # the last steps too, whatever the rhythm
     seconds = time.perf_counter() - started
-    results = run.trainer.validate(run.task, run.data_module, verbose=False)[0]
-    metrics = {name: float(value) for name, value in sorted(results.items())}
+    if run.task.validated_step != run.trainer.global_step:
+        run.trainer.validate(run.task, run.data_module, verbose=False)
+    metrics = dict(sorted(run.task.metrics.items()))
     speed = run.progress.total_pairs / max(run.progress.fit_seconds, 1e-9)
     metrics |= {"train/seconds": seconds, "train/samples_per_second": speed}
     if run.trainer.is_global_zero:
@@ -78,6 +78,7 @@ def prepare(config: DictConfig) -> Run:
     progress = TrainingProgress(log_every=settings.log_every)
     trainer = build_trainer(config, settings, optimization, progress)
     data_module, tokenizer = build_data(config, settings)
+    data_module.check_size(trainer.world_size)
     if position is not None:
         data_module.resume_at(epoch=position.epoch, batch=position.batch)
     model = build_pretraining_model(config, vocab_size=tokenizer.vocab_size, pretrained=checkpoint is None)
@@ -105,8 +106,8 @@ def opening(run: Run, config: DictConfig) -> str:
     lines = [
         f"{config.stage.name} {config.task.name} in {run.directory}",
         f"{len(run.data_module.train_pairs):,} training pairs, {len(run.data_module.val_pairs):,} validation pairs",
-        f"batch of {optimization.batch_size} = {run.data_module.config.batch_size} pairs x {trainer.world_size} devices "
-        f"x {trainer.accumulate_grad_batches} accumulated, {optimization.max_steps:,} steps",
+        f"batch of {optimization.batch_size} = {run.data_module.config.batch_size} pairs x {trainer.world_size} "
+        f"devices x {trainer.accumulate_grad_batches} accumulated, {optimization.max_steps:,} steps",
     ]
     if run.checkpoint is not None:
         lines.append(f"resuming from {run.checkpoint}")
