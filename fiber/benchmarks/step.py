@@ -40,17 +40,15 @@ class StepSettings:
 class TrainingStep:
     """Forward and backward of one batch of random pairs; the optimiser is left out, alike for both kinds of trunk."""
 
-    def __init__(self, settings: StepSettings, *, share_trunk: bool) -> None:
+    def __init__(self, settings: StepSettings, *, share_trunk: bool, model: FiberForPretraining | None = None) -> None:
         torch.manual_seed(0)
         self.settings = settings
         self.device = torch.device(settings.device)
-        self.model = FiberForPretraining(settings.model).to(self.device)
+        self.model = model or build_model(settings)
         config = PretrainingObjectiveConfig(queue_size=settings.queue_size, share_trunk=share_trunk)
         self.objective = PretrainingObjective(config, normalize=normalize_pixels)
         self.inputs = self.random_inputs(settings.batch_size)
         self.fill_queue()
-        if settings.compile:
-            compile_backbone(self.model.backbone)
 
     def random_inputs(self, num_pairs: int) -> PretrainingInputs:
         settings, device = self.settings, self.device
@@ -94,23 +92,32 @@ class FreshStep:
         step()
 
 
+def build_model(settings: StepSettings) -> FiberForPretraining:
+    """A model of random weights on the device."""
+    model = FiberForPretraining(settings.model).to(settings.device)
+    if settings.compile:
+        compile_backbone(model.backbone)
+    return model
+
+
 def benchmark_step(settings: StepSettings, *, repeats: int) -> list[Row]:
-    """Shared and separate trunks in alternation, the same weights, inputs and negatives' candidates."""
+    """Shared and separate trunks in alternation, on the same weights, inputs and candidates for negatives."""
     device = torch.device(settings.device)
     kinds = {"shared": True, "separate": False}
-    steps = {name: TrainingStep(settings, share_trunk=share) for name, share in kinds.items()}
-    flops = {name: count_flops(step) for name, step in steps.items()} if not settings.compile else {}
-    timings = time_interleaved(list(steps.values()), device, repeats=repeats)
-    steps.clear()
+    peaks = [peak_memory(FreshStep(settings, share), device) for share in kinds.values()]
+    model = build_model(settings)
+    steps = [TrainingStep(settings, share_trunk=share, model=model) for share in kinds.values()]
+    flops = [None if settings.compile else count_flops(step) for step in steps]
+    timings = time_interleaved(steps, device, repeats=repeats)
     return [
         Row(
             part="training step",
             variant=f"{name} trunks",
             timing=timing,
             samples=settings.batch_size,
-            peak_bytes=peak_memory(FreshStep(settings, share), device),
-            flops=flops.get(name),
+            peak_bytes=peak,
+            flops=operations,
             peak_flops=peak_flops(device),
         )
-        for (name, share), timing in zip(kinds.items(), timings, strict=True)
+        for name, timing, peak, operations in zip(kinds, timings, peaks, flops, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""What every reader of captioned images offers, whatever the format on disk."""
+"""What every reader offers, whatever the format on disk."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,11 @@ class BrokenImageError(OSError):
     """An image that is missing or cannot be decoded; the message names it."""
 
 
-class CaptionReader(ABC):
-    """Images of one split with their captions, in a fixed order.
+class Reader(ABC):
+    """Samples of one split in a fixed order.
 
     Readers index annotations when built and open images only when asked, so that building one costs seconds and data
-    workers do not copy pictures. `len(reader)` is the number of images. A reader can be pickled.
+    workers do not copy pictures. A reader can be pickled.
     """
 
     name: str
@@ -24,7 +24,34 @@ class CaptionReader(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """Number of images."""
+        """Number of samples."""
+
+    @abstractmethod
+    def location(self, index: int) -> str:
+        """Where a sample's image lies (a path, or `shard.tar@offset`), for messages."""
+
+
+class ImageReader(Reader):
+    """Samples of one image each."""
+
+    @abstractmethod
+    def image_id(self, index: int) -> str:
+        """The data set's own identifier of the image, as text."""
+
+    @abstractmethod
+    def load_image(self, index: int) -> Image.Image:
+        """Decode one image.
+
+        Returns:
+            An RGB picture of any size.
+
+        Raises:
+            BrokenImageError: the file is missing or cannot be decoded.
+        """
+
+
+class CaptionReader(ImageReader):
+    """Images of one split with their captions; `len(reader)` is the number of images."""
 
     @abstractmethod
     def captions(self, index: int) -> Sequence[str]:
@@ -38,22 +65,3 @@ class CaptionReader(ABC):
         """Texts to train a tokeniser on: the captions, unless a reader knows better."""
         for index in range(len(self)):
             yield from self.captions(index)
-
-    @abstractmethod
-    def image_id(self, index: int) -> str:
-        """The data set's own identifier of the image, as text."""
-
-    @abstractmethod
-    def location(self, index: int) -> str:
-        """Where the image lies (a path, or `shard.tar:member`), for messages."""
-
-    @abstractmethod
-    def load_image(self, index: int) -> Image.Image:
-        """Decode one image.
-
-        Returns:
-            An RGB picture of any size.
-
-        Raises:
-            BrokenImageError: the file is missing or cannot be decoded.
-        """

@@ -1,9 +1,13 @@
 """Splits of the shapes world: every sample is a function of seed, split and index."""
 
-from dataclasses import dataclass
+from abc import abstractmethod
 from enum import StrEnum
 
 import numpy as np
+from PIL import Image
+
+from fiber.data.readers.base import ImageReader
+from fiber.data.shapes.scene import Scene
 
 
 class Split(StrEnum):
@@ -14,23 +18,43 @@ class Split(StrEnum):
     TEST = "test"
 
 
-@dataclass(frozen=True, kw_only=True)
 class ShapesWorld:
-    """A finite piece of the world."""
+    """A finite piece of the world.
 
-    split: Split
-    num_samples: int
-    image_size: int
-    """Side in pixels."""
-    seed: int = 0
+    Args:
+        split: `train`, `val` or `test`.
+        num_samples: how many.
+        image_size: side in pixels.
+        seed: of the world; splits of one seed share no scene.
+    """
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "split", Split(self.split))
+    def __init__(self, split: str, *, num_samples: int, image_size: int, seed: int = 0) -> None:
+        self.split = Split(split)
+        self.num_samples = num_samples
+        self.image_size = image_size
+        self.seed = seed
+        self.name = f"shapes {split}"
 
     def rng(self, index: int, attempt: int = 0) -> np.random.Generator:
         """Randomness of one sample; `attempt` numbers tries at a sample that must meet a condition."""
         return np.random.default_rng([self.seed, list(Split).index(self.split), index, attempt])
 
+    def __len__(self) -> int:
+        return self.num_samples
+
     def location(self, index: int) -> str:
-        """Name of a sample for messages."""
         return f"shapes/{self.split}/{index}"
+
+
+class ShapesImages(ShapesWorld, ImageReader):
+    """Samples of one scene each, drawn when asked for."""
+
+    @abstractmethod
+    def scene(self, index: int) -> Scene:
+        """What is to be seen."""
+
+    def image_id(self, index: int) -> str:
+        return str(index)
+
+    def load_image(self, index: int) -> Image.Image:
+        return self.scene(index).render(self.image_size)

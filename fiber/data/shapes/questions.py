@@ -1,0 +1,100 @@
+"""Questions about shapes that the question alone does not answer."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fiber.data.readers.task_readers import QuestionReader
+from fiber.data.records import Answer, Question
+from fiber.data.shapes.captioned_scene import MAX_COUNT
+from fiber.data.shapes.scene import Color, Look, Scene, Shape, Size, random_look, random_scene, relation
+from fiber.data.shapes.world import ShapesImages
+
+
+class AskedScene(NamedTuple):
+    scene: Scene
+    question: str
+    answer: str
+
+
+def different_look(rng: np.random.Generator, look: Look, *attributes: str, size: Size | None = None) -> Look:
+    """A look that differs from `look` in each of the named attributes."""
+    while True:
+        other = random_look(rng, size=size)
+        if all(getattr(other, name) != getattr(look, name) for name in attributes):
+            return other
+
+
+def ask_color(rng: np.random.Generator) -> AskedScene:
+    """`what color is the square ?`"""
+    look = random_look(rng)
+    scene = random_scene(rng, [look, different_look(rng, look, "shape")])
+    return AskedScene(scene, f"what color is the {look.shape} ?", look.color.word)
+
+
+def ask_shape(rng: np.random.Generator) -> AskedScene:
+    """`what shape is the red object ?`"""
+    look = random_look(rng)
+    scene = random_scene(rng, [look, different_look(rng, look, "color")])
+    return AskedScene(scene, f"what shape is the {look.color.word} object ?", str(look.shape))
+
+
+def ask_count(rng: np.random.Generator) -> AskedScene:
+    """`how many red circles are there ?` with 0 to 3 of them beside something else."""
+    look = random_look(rng, size=Size.SMALL)
+    count = int(rng.integers(0, MAX_COUNT + 1))
+    attribute = ("color", "shape")[rng.integers(2)]
+    scene = random_scene(rng, [look] * count + [different_look(rng, look, attribute, size=Size.SMALL)])
+    return AskedScene(scene, f"how many {look.color.word} {look.shape.plural} are there ?", str(count))
+
+
+def ask_existence(rng: np.random.Generator) -> AskedScene:
+    """`is there a red circle ?`; where there is none, one attribute of an object is wrong."""
+    look = random_look(rng)
+    other = different_look(rng, look, "color", "shape")
+    present = bool(rng.integers(2))
+    near_miss = Look(other.color, look.shape, look.size) if rng.integers(2) else look._replace(shape=other.shape)
+    scene = random_scene(rng, [look if present else near_miss, other])
+    return AskedScene(scene, f"is there a {look.color.word} {look.shape} ?", "yes" if present else "no")
+
+
+def ask_relation(rng: np.random.Generator) -> AskedScene:
+    """`is the red circle left of the blue square ?`"""
+    while True:
+        first = random_look(rng)
+        second = different_look(rng, first, "color")
+        scene = random_scene(rng, [first, second])
+        place = relation(*scene.objects)
+        if place is not None:
+            break
+    true = bool(rng.integers(2))
+    asked = place if true else place.inverse
+    names = [f"the {look.color.word} {look.shape}" for look in (first, second)]
+    return AskedScene(scene, f"is {names[0]} {asked} {names[1]} ?", "yes" if true else "no")
+
+
+KINDS = (ask_color, ask_shape, ask_count, ask_existence, ask_relation)
+ANSWERS = (
+    *(color.word for color in Color),
+    *(str(shape) for shape in Shape),
+    *(str(count) for count in range(MAX_COUNT + 1)),
+    "yes",
+    "no",
+)
+"""Every answer there is."""
+
+
+class ShapesQuestions(ShapesImages, QuestionReader):
+    """One question of five kinds per image. Arguments as for `ShapesWorld`."""
+
+    def sample(self, index: int) -> AskedScene:
+        """Scene, question and answer of one sample."""
+        rng = self.rng(index)
+        return KINDS[rng.integers(len(KINDS))](rng)
+
+    def scene(self, index: int) -> Scene:
+        return self.sample(index).scene
+
+    def question(self, index: int) -> Question:
+        sample = self.sample(index)
+        return Question(sample.question, (Answer(sample.answer, 1.0),))
