@@ -36,8 +36,8 @@ class PairFeatures(NamedTuple):
     """B 2P, text first."""
 
 
-class CrossModalHead(nn.Module):
-    """Projects both sides of fused pairs to one width and pools them."""
+class PairProjection(nn.Module):
+    """A projection to the common width and a pooler for either side."""
 
     def __init__(self, config: FusionConfig) -> None:
         super().__init__()
@@ -46,6 +46,10 @@ class CrossModalHead(nn.Module):
         self.image_projection = nn.Linear(config.image.output_width, width)
         self.text_pooler = Pooler(width)
         self.image_pooler = Pooler(width)
+
+
+class CrossModalHead(PairProjection):
+    """Projects both sides of fused pairs and pools them into one vector."""
 
     def forward(self, fused: FusedFeatures) -> PairFeatures:
         text = self.text_projection(fused.text)  # B L P
@@ -54,30 +58,21 @@ class CrossModalHead(nn.Module):
         return PairFeatures(text, image, pooled)
 
 
-class ContrastiveHead(nn.Module):
+class ContrastiveHead(PairProjection):
     """Unit embeddings of the dual encoder."""
-
-    def __init__(self, config: FusionConfig) -> None:
-        super().__init__()
-        width = config.projection_size
-        self.text_projection = nn.Linear(config.text.hidden_size, width)
-        self.image_projection = nn.Linear(config.image.output_width, width)
-        self.text_pooler = Pooler(width)
-        self.image_pooler = Pooler(width)
 
     def embed_image(self, tokens: Tensor) -> Tensor:
         """Mean of projected tokens, pooled: B H W C -> B P of length 1."""
-        pooled = self.image_pooler(self.image_projection(tokens).mean(dim=(1, 2)))
-        return F.normalize(pooled.float() if pooled.dtype in HALF else pooled, dim=-1)
+        return unit(self.image_pooler(self.image_projection(tokens).mean(dim=(1, 2))))
 
     def embed_text(self, tokens: Tensor) -> Tensor:
         """First token projected and pooled: B L D -> B P of length 1."""
-        pooled = self.text_pooler(self.text_projection(tokens[:, 0]))
-        return F.normalize(pooled.float() if pooled.dtype in HALF else pooled, dim=-1)
+        return unit(self.text_pooler(self.text_projection(tokens[:, 0])))
 
 
-HALF = (torch.bfloat16, torch.float16)
-"""Types in which a norm of unit length would be lost; embeddings leave them for float32."""
+def unit(x: Tensor) -> Tensor:
+    """Scale vectors to length 1; half precision is left for float32, in which one is one."""
+    return F.normalize(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x, dim=-1)
 
 
 class MaskedLanguageModelingHead(nn.Module):

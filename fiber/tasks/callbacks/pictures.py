@@ -16,7 +16,7 @@ TILE = 192
 LINE = 20
 TEXT_WIDTH = 620
 MARGIN = 12
-RIGHT, WRONG, INK = (0, 120, 40), (190, 20, 20), (30, 30, 30)
+RIGHT, WRONG, INK, FRAME = (0, 120, 40), (190, 20, 20), (30, 30, 30), (190, 190, 190)
 NUM_RETRIEVED = 3
 
 
@@ -70,7 +70,9 @@ def draw_predictions(predictions: Sequence[PairPrediction]) -> Image.Image:
         top = MARGIN + index * row
         image = Image.fromarray(prediction.image.permute(1, 2, 0).cpu().numpy())
         sheet.paste(image.resize((TILE, TILE), Image.Resampling.BICUBIC), (MARGIN, top))
-        draw_texts(ImageDraw.Draw(sheet), prediction, left=TILE + 2 * MARGIN, top=top)
+        draw = ImageDraw.Draw(sheet)
+        draw.rectangle((MARGIN - 1, top - 1, MARGIN + TILE, top + TILE), outline=FRAME)
+        draw_texts(draw, prediction, left=TILE + 2 * MARGIN, top=top)
     return sheet
 
 
