@@ -3,10 +3,11 @@
 import multiprocessing
 import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -67,13 +68,16 @@ def peak_memory(function: Callable[[], object], device: torch.device) -> int:
         torch.cuda.reset_peak_memory_stats(device)
         time_call(function, device)
         return torch.cuda.max_memory_allocated(device)
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(resident_peak, (function, torch.get_num_threads()))
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(resident_peak, function, torch.get_num_threads()).result()
 
 
 def resident_peak(function: Callable[[], object], num_threads: int) -> int:
     """Bytes of this process's largest resident set after a call."""
     torch.set_num_threads(num_threads)
     function()
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would count what the parent held when it started this process
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
