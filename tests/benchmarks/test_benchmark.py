@@ -48,15 +48,7 @@ def test_flops_of_a_matrix_product() -> None:
 
 
 def test_the_script_prints_a_table_and_writes_the_figures(tmp_path: Path) -> None:
-    sizes = (
-        "model=tiny",
-        "image_size=64",
-        "batch_size=4",
-        "max_text_length=8",
-        "queue_size=8",
-        "repeats=2",
-        "vocab_size=300",
-    )
+    model = ("model=tiny", "image_size=64", "batch_size=4", "max_text_length=8", "vocab_size=300")
     command = [sys.executable, str(ROOT / "scripts/benchmark.py"), *model, "queue_size=8", "repeats=2"]
     command += ["num_workers=0", "csv=all.csv"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
