@@ -3,7 +3,7 @@
 Axes: B pairs, S image side, L text tokens.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -54,9 +54,10 @@ class TrainingStep:
         settings, device = self.settings, self.device
         ids = torch.randint(4, settings.model.text.vocab_size - 1, (num_pairs, settings.text_length), device=device)
         selected = torch.rand(ids.shape, device=device) < 0.15
-        image = torch.randint(0, 256, (num_pairs, 3, settings.image_size, settings.image_size), device=device)
+        shape = (num_pairs, 3, settings.image_size, settings.image_size)
+        image = torch.randint(0, 256, shape, device=device, dtype=torch.uint8)
         return PretrainingInputs(
-            RawPairs(image.to(torch.uint8), ids, torch.ones_like(ids, dtype=torch.bool)),
+            RawPairs(image, ids, torch.ones_like(ids, dtype=torch.bool)),
             torch.where(selected, settings.model.text.vocab_size - 1, ids),
             torch.where(selected, ids, -100),
             torch.arange(num_pairs, device=device)[:, None].expand(-1, 2),
@@ -105,9 +106,10 @@ def benchmark_step(settings: StepSettings, *, repeats: int) -> list[Row]:
     device = torch.device(settings.device)
     kinds = {"shared": True, "separate": False}
     peaks = [peak_memory(FreshStep(settings, share), device) for share in kinds.values()]
-    model = build_model(settings)
+    eager = build_model(replace(settings, compile=False))
+    flops = [count_flops(TrainingStep(settings, share_trunk=share, model=eager)) for share in kinds.values()]
+    model = build_model(settings) if settings.compile else eager
     steps = [TrainingStep(settings, share_trunk=share, model=model) for share in kinds.values()]
-    flops = [None if settings.compile else count_flops(step) for step in steps]
     timings = time_interleaved(steps, device, repeats=repeats)
     return [
         Row(

@@ -34,6 +34,10 @@ class EvaluationInputs(NamedTuple):
     """bool B L, True = token of a content word."""
 
 
+METRICS = ("mlm/loss", "itc/loss", "itm/loss", "mlm/accuracy", "mlm/accuracy_shuffled_images", "itm/accuracy")
+"""Names of what a `PairEvaluation` sums up."""
+
+
 class Tally(NamedTuple):
     """A sum and the number of its terms, both scalars."""
 
@@ -57,16 +61,10 @@ class PairEvaluation(NamedTuple):
     filled_ids: Tensor
     """int64 B L, the masked texts with the model's choice where a token was selected."""
 
-    def tallies(self) -> dict[str, Tally]:
-        """The sums by metric name."""
-        return {
-            "mlm/loss": self.mlm_loss,
-            "itc/loss": self.itc_loss,
-            "itm/loss": self.itm_loss,
-            "mlm/accuracy": self.mlm_accuracy,
-            "mlm/accuracy_shuffled_images": self.mlm_accuracy_shuffled_images,
-            "itm/accuracy": self.itm_accuracy,
-        }
+    def tallies(self) -> tuple[Tally, ...]:
+        """The sums in the order of `METRICS`."""
+        losses = (self.mlm_loss, self.itc_loss, self.itm_loss)
+        return (*losses, self.mlm_accuracy, self.mlm_accuracy_shuffled_images, self.itm_accuracy)
 
 
 @torch.no_grad()

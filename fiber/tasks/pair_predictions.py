@@ -19,26 +19,36 @@ NUM_PREDICTIONS = 8
 
 
 class ValidationBatch(NamedTuple):
-    """A batch and its evaluation."""
+    """What is kept of a validation batch; pixels are not."""
 
-    batch: PairBatch
+    captions: tuple[str, ...]
+    image_index: Tensor
+    """int64 B."""
     evaluation: PairEvaluation
 
 
-def predict_pairs(validation: Sequence[ValidationBatch], tokenizer: TextTokenizer) -> list[PairPrediction]:
-    """Predictions for the first pairs of this process, retrieved among the captions it has seen."""
-    batch, evaluation = validation[0]
-    captions = [caption for one in validation for caption in one.batch.captions]
-    image_index = torch.cat([one.batch.image_index for one in validation])
+def predict_pairs(
+    first: PairBatch, validation: Sequence[ValidationBatch], tokenizer: TextTokenizer
+) -> list[PairPrediction]:
+    """Predictions for the first pairs of this process, retrieved among the captions it has seen.
+
+    Args:
+        first: the first batch, pixels included.
+        validation: all batches, the first included.
+        tokenizer: turns tokens into words.
+    """
+    captions = [caption for one in validation for caption in one.captions]
+    image_index = torch.cat([one.image_index for one in validation])
     text = torch.cat([one.evaluation.embeddings.text for one in validation])
+    evaluation = validation[0].evaluation
     scores = evaluation.embeddings.image[:NUM_PREDICTIONS] @ text.T  # NUM_PREDICTIONS T
     best = scores.topk(min(NUM_RETRIEVED, len(captions)), dim=1).indices
     return [
         PairPrediction(
-            image=batch.image[row].cpu(),
-            filled=filled_words(batch.text_ids[row], batch.masked_labels[row], evaluation.filled_ids[row], tokenizer),
+            image=first.image[row].cpu(),
+            filled=filled_words(first.text_ids[row], first.masked_labels[row], evaluation.filled_ids[row], tokenizer),
             retrieved=tuple(
-                RetrievedCaption(captions[index], bool(image_index[index] == batch.image_index[row]))
+                RetrievedCaption(captions[index], bool(image_index[index] == image_index[row]))
                 for index in best[row].tolist()
             ),
         )

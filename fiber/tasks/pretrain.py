@@ -17,7 +17,7 @@ from fiber.data.normalization import normalize_pixels
 from fiber.data.pair_data_module import PairDataModule
 from fiber.data.tokenization import TextTokenizer
 from fiber.evaluation.pretraining import EvaluationInputs, evaluate_pairs, zero_shot_recall
-from fiber.models.pretraining_model import FiberForPretraining
+from fiber.models.pretraining_model import FiberForPretraining, PairEmbeddings
 from fiber.objectives.pairs import EmbeddedPairs, RawPairs
 from fiber.objectives.passes import PretrainingInputs
 from fiber.objectives.pretraining import PretrainingObjective, PretrainingObjectiveConfig
@@ -26,7 +26,7 @@ from fiber.tasks.callbacks.pictures import PairPrediction
 from fiber.tasks.optimizer import OptimizationConfig, configure_optimizer
 from fiber.tasks.pair_predictions import ValidationBatch, predict_pairs
 from fiber.tasks.sharding import shard_model
-from fiber.tasks.validation_sums import gather_embeddings, gather_uneven, sum_tallies
+from fiber.tasks.validation_sums import gather_uneven, mean_metrics
 from fiber.utils.distributed import mean_over_processes
 
 QUEUE_KEY = "pair_queue"
@@ -62,6 +62,7 @@ class PretrainTask(pl.LightningModule):
         self.seed = seed
         self.objective = PretrainingObjective(objective, normalize=normalize_pixels, seed=seed)
         self.tokenizer = tokenizer
+        self.first_batch: PairBatch | None = None
         self.validation: list[ValidationBatch] = []
         self.metrics: dict[str, float] = {}
         """Of the last validation."""
@@ -91,21 +92,26 @@ class PretrainTask(pl.LightningModule):
         return losses.total()
 
     def validation_step(self, batch: PairBatch, batch_index: int) -> None:
-        evaluation = evaluate_pairs(self.model, evaluation_inputs(batch), seed=self.seed, step=batch_index)
-        self.validation.append(ValidationBatch(batch, evaluation))
+        step = batch_index * self.trainer.world_size + self.trainer.global_rank  # the batch's place in the split
+        evaluation = evaluate_pairs(self.model, evaluation_inputs(batch), seed=self.seed, step=step)
+        self.first_batch = self.first_batch or batch
+        self.validation.append(ValidationBatch(batch.captions, batch.image_index, evaluation))
 
     def on_validation_epoch_end(self) -> None:
-        tallies = sum_tallies([one.evaluation.tallies() for one in self.validation])
-        metrics = {name: (tally.total / tally.number.clamp(min=1)).item() for name, tally in tallies.items()}
-        embeddings = gather_embeddings([one.evaluation.embeddings for one in self.validation])
-        image_index = gather_uneven(torch.cat([one.batch.image_index for one in self.validation]))
-        recall = zero_shot_recall(embeddings, image_index)
-        metrics |= {f"retrieval/{name}": value for name, value in recall.items()}
+        evaluations = [one.evaluation for one in self.validation]
+        embeddings = PairEmbeddings(
+            gather_uneven([one.embeddings.image for one in evaluations]),
+            gather_uneven([one.embeddings.text for one in evaluations]),
+        )
+        recall = zero_shot_recall(embeddings, gather_uneven([one.image_index for one in self.validation]))
+        metrics = mean_metrics(evaluations, self.device) | {f"retrieval/{name}": recall[name] for name in recall}
         self.metrics = {f"val/{name}": value for name, value in metrics.items()}
         self.validated_step = self.trainer.global_step
         # Every process holds the same values already; reducing them tells Lightning so.
         self.log_dict(self.metrics, sync_dist=True)
-        self.predictions = predict_pairs(self.validation, self.tokenizer)
+        if self.first_batch is not None:
+            self.predictions = predict_pairs(self.first_batch, self.validation, self.tokenizer)
+        self.first_batch = None
         self.validation.clear()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -1,38 +1,30 @@
-"""Validation results of all processes. Axes: rows of a process, P embedding width."""
+"""Validation results of all processes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from fiber.evaluation.pretraining import Tally
-from fiber.models.pretraining_model import PairEmbeddings
+from fiber.evaluation.pretraining import METRICS, PairEvaluation
 from fiber.utils.distributed import is_distributed
 
 
-def sum_tallies(batches: Sequence[Mapping[str, Tally]]) -> dict[str, Tally]:
-    """Sums over batches and processes, by metric name."""
-    names = list(batches[0])
-    sums = torch.stack(
-        [torch.stack([torch.stack(list(batch[name])).double() for batch in batches]).sum(dim=0) for name in names]
-    )  # names 2
+def mean_metrics(batches: Sequence[PairEvaluation], device: torch.device) -> dict[str, float]:
+    """Means over all batches of all processes by metric name."""
+    sums = torch.zeros(len(METRICS), 2, dtype=torch.float64, device=device)
+    for batch in batches:
+        sums += torch.stack([torch.stack(tally).double() for tally in batch.tallies()])
     if is_distributed():
         dist.all_reduce(sums)
-    return {name: Tally(*row) for name, row in zip(names, sums, strict=True)}
+    means = sums[:, 0] / sums[:, 1].clamp(min=1)
+    return dict(zip(METRICS, means.tolist(), strict=True))
 
 
-def gather_uneven(tensor: Tensor) -> Tensor:
-    """Rows of all processes, which may hold different numbers of them."""
+def gather_uneven(parts: Sequence[Tensor]) -> Tensor:
+    """Rows of all processes in order of their ranks, which may hold different numbers of them."""
     if not is_distributed():
-        return tensor
-    parts: list[Tensor] = [tensor] * dist.get_world_size()
-    dist.all_gather_object(parts, tensor.cpu())
-    return torch.cat([part.to(tensor.device) for part in parts])
-
-
-def gather_embeddings(batches: Sequence[PairEmbeddings]) -> PairEmbeddings:
-    """Embeddings of all batches of all processes."""
-    image = torch.cat([batch.image for batch in batches])
-    text = torch.cat([batch.text for batch in batches])
-    return PairEmbeddings(gather_uneven(image), gather_uneven(text))
+        return torch.cat(list(parts))
+    everyone: list[list[Tensor]] = [[]] * dist.get_world_size()
+    dist.all_gather_object(everyone, [part.cpu() for part in parts])
+    return torch.cat([part for rank in everyone for part in rank])

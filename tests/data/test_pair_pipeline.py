@@ -130,6 +130,13 @@ def test_pairs_are_read_again_as_they_were(tokenizer: TextTokenizer) -> None:
     assert torch.equal(torch.cat([batch.image for batch in again]), images)
 
 
+def test_a_validation_split_too_small_for_the_processes_is_named(tokenizer: TextTokenizer) -> None:
+    module = data_module(tokenizer, Memory(40))
+    module.check_size(1)
+    with pytest.raises(UserError, match="12 validation pairs make 1 batches"):
+        module.check_size(2)
+
+
 def test_validation_covers_every_pair_in_order(tokenizer: TextTokenizer) -> None:
     module = data_module(tokenizer, Memory(20))
     samples = torch.cat([batch.sample for batch in module.val_dataloader()])
