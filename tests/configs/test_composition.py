@@ -32,7 +32,7 @@ def composed(overrides: Sequence[str]) -> DictConfig:
     "override",
     [
         f"{group}={option}"
-        for group in ("model", "trainer", "tokenizer", "experiment", "debug")
+        for group in ("model", "trainer", "precision", "tokenizer", "experiment", "debug")
         for option in options(group)
     ],
 )
