@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,16 +31,9 @@ def test_functions_are_timed_in_turn() -> None:
     assert slow.median > 0.01 > fast.median
 
 
-def allocate() -> None:
-    torch.ones(100 * 2**20 // 4)  # 100 MiB
-
-
-def nothing() -> None:
-    pass
-
-
 def test_peak_memory_is_of_the_call_alone() -> None:
-    more = peak_memory(allocate, CPU) - peak_memory(nothing, CPU)
+    allocate = partial(torch.ones, 100 * 2**20 // 4)  # 100 MiB
+    more = peak_memory(allocate, CPU) - peak_memory(partial(torch.ones, 1), CPU)
     assert 80 * 2**20 < more < 130 * 2**20
 
 
