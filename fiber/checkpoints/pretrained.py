@@ -1,13 +1,15 @@
 """Published Swin and RoBERTa weights for the two halves of the backbone."""
 
 import logging
+import pickle
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import timm
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import AutoModel
@@ -20,7 +22,10 @@ from fiber.utils.errors import UserError
 
 log = logging.getLogger(__name__)
 
+State = Mapping[str, Tensor]
+
 CROSS_ATTENTION = ".cross_attention."
+WORDS = "text_transformer.embeddings.word_embeddings.weight"
 TIMM_MERGE = re.compile(r"^layers\.(\d+)\.downsample\.")
 
 
@@ -55,18 +60,18 @@ def load_pretrained_image(backbone: FusionBackbone, name_or_path: str) -> LoadRe
         UserError: it cannot be had, or it is another architecture.
     """
     if Path(name_or_path).exists():
-        state = read_weights(Path(name_or_path))
+        state = read_weights("model.pretrained_image", Path(name_or_path))
     else:
         state = download("model.pretrained_image", name_or_path, timm_weights)
     return fill_image(backbone, state, source=name_or_path)
 
 
-def fill_image(backbone: FusionBackbone, state: Mapping[str, Tensor], *, source: str) -> LoadReport:
+def fill_image(backbone: FusionBackbone, state: State, *, source: str) -> LoadReport:
     """Fill the image half from a state dict in timm's or the Swin release's layout."""
     if "layers.0.downsample.norm.weight" not in state:
         state = {TIMM_MERGE.sub(earlier_stage, key): value for key, value in state.items()}
     state = {f"vit_model.{key}": value for key, value in state.items()}
-    return fill(backbone, state, image_names, backbone.config, source)
+    return fill(backbone, state, image_names, source)
 
 
 def load_pretrained_text(backbone: FusionBackbone, name_or_path: str) -> LoadReport:
@@ -85,19 +90,25 @@ def load_pretrained_text(backbone: FusionBackbone, name_or_path: str) -> LoadRep
         found = next((file for file in files if file.is_file()), None)
         if found is None:
             raise UserError(f"model.pretrained_text={path} holds neither {files[0].name} nor {files[-1].name}.")
-        state = read_weights(found)
+        state = read_weights("model.pretrained_text", found)
     else:
         state = download("model.pretrained_text", name_or_path, transformers_weights)
     state = {f"text_transformer.{key.removeprefix('roberta.')}": value for key, value in state.items()}
-    return fill(backbone, state, text_names, backbone.config, name_or_path)
+    vocab_size = backbone.config.text.vocab_size
+    if WORDS in state and len(state[WORDS]) != vocab_size:
+        raise UserError(
+            f"model.pretrained_text={name_or_path} knows {len(state[WORDS])} tokens, the tokeniser {vocab_size}: give "
+            "the tokeniser of the same model, tokenizer=roberta tokenizer.path=PATH, or model.pretrained_text=null."
+        )
+    return fill(backbone, state, text_names, name_or_path)
 
 
-def timm_weights(name: str) -> Mapping[str, Tensor]:
+def timm_weights(name: str) -> State:
     model: nn.Module = timm.create_model(name, pretrained=True)
     return model.state_dict()
 
 
-def transformers_weights(name: str) -> Mapping[str, Tensor]:
+def transformers_weights(name: str) -> State:
     model: nn.Module = AutoModel.from_pretrained(name, add_pooling_layer=False)
     return model.state_dict()
 
@@ -107,56 +118,74 @@ def earlier_stage(match: re.Match[str]) -> str:
     return f"layers.{int(match.group(1)) - 1}.downsample."
 
 
-def download(key: str, name: str, load: Any) -> Mapping[str, Tensor]:
+def download(key: str, name: str, load: Callable[[str], State]) -> State:
     """Weights from the hub."""
     try:
-        weights: Mapping[str, Tensor] = load(name)
+        return load(name)
     except (OSError, RuntimeError, ValueError) as error:
         raise UserError(
             f"{key}={name} is no local file, and the hub does not give it ({type(error).__name__}). Without a network "
             f"give {key}=PATH to a downloaded file, or {key}=null to start from random weights."
         ) from error
-    return weights
 
 
-def read_weights(path: Path) -> Mapping[str, Tensor]:
-    """Tensors of a local file; nothing in it is executed."""
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    inner: Mapping[str, Tensor] = content.get("model", content.get("state_dict", content))
-    return inner
+def read_weights(key: str, path: Path) -> State:
+    """Tensors of the local file that option `key` names; nothing in it is executed."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
+        raise UserError(
+            f"{key}={path} is damaged or no file of weights ({type(error).__name__}): give a .safetensors file, or a "
+            ".pth or .bin file of tensors alone."
+        ) from error
+    for wrapper in ("model", "state_dict"):
+        content = content.get(wrapper, content) if isinstance(content, Mapping) else content
+    if not isinstance(content, Mapping):
+        raise UserError(f"{key}={path} holds a {type(content).__name__}, not tensors by name: give a state dict.")
+    return content
 
 
 def fill(
-    backbone: FusionBackbone, state: Mapping[str, Tensor], names_of: Any, config: FusionConfig, source: str
+    backbone: FusionBackbone, state: State, names_of: Callable[[FusionConfig], Iterator[TensorName]], source: str
 ) -> LoadReport:
     """Load what `names_of` the backbone lists; only the cross-attention may be missing."""
-    listed: Iterator[TensorName] = names_of(config)
-    names = [name for name in listed if CROSS_ATTENTION not in name.ours]
-    missing = [original for name in names for original in name.originals if original not in state]
+    listed = tuple(names_of(backbone.config))
+    names = tuple(name for name in listed if CROSS_ATTENTION not in name.ours)
+    used = {original for name in names for original in name.originals}
+    missing = sorted(used - set(state))
     if missing:
         raise UserError(
             f"{source} lacks {len(missing)} tensors of this model, {missing[0]} among them: another architecture?"
         )
-    ours = {key.removeprefix("backbone."): value for key, value in from_original(state, tuple(names)).items()}
-    own = backbone.state_dict()
-    resized = tuple(key for key, value in ours.items() if is_bias(key) and value.shape != own[key].shape)
-    for key in resized:
-        ours[key] = resize_position_bias(ours[key], backbone.config.image.window_size)
-    for key, value in ours.items():
-        if value.shape != own[key].shape:
-            raise UserError(f"{source}: {key} is {tuple(value.shape)}, this model's {tuple(own[key].shape)}.")
+    ours = {key.removeprefix("backbone."): value for key, value in from_original(state, names).items()}
+    resized = fit(ours, backbone, source)
     backbone.load_state_dict(ours, strict=False)
-    used = {original for name in names for original in name.originals}
     report = LoadReport(
         loaded=tuple(ours),
         resized=resized,
-        fresh=tuple(name.ours for name in names_of(config) if CROSS_ATTENTION in name.ours),
+        fresh=tuple(name.ours.removeprefix("backbone.") for name in listed if CROSS_ATTENTION in name.ours),
         ignored=tuple(sorted(set(state) - used)),
     )
     log.info("%s: %s", source, report)
     return report
+
+
+def fit(tensors: dict[str, Tensor], backbone: FusionBackbone, source: str) -> tuple[str, ...]:
+    """Bring position biases to the backbone's window, in place, and return their names.
+
+    Raises:
+        UserError: any other tensor has another shape than the backbone's.
+    """
+    own = backbone.state_dict()
+    resized = tuple(key for key, value in tensors.items() if is_bias(key) and value.shape != own[key].shape)
+    for key in resized:
+        tensors[key] = resize_position_bias(tensors[key], backbone.config.image.window_size)
+    for key, value in tensors.items():
+        if value.shape != own[key].shape:
+            raise UserError(f"{source}: {key} is {tuple(value.shape)}, this model's {tuple(own[key].shape)}.")
+    return resized
 
 
 def is_bias(key: str) -> bool:

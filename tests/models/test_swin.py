@@ -115,6 +115,7 @@ def attention_by_loops(
         ((4, 9), True, (4, 4), (0, 2)),  # one window covers the height
         ((3, 8), True, (3, 4), (0, 2)),  # a map lower than the window
         ((3, 4), False, (4, 4), (2, 2)),  # fine stage: padded and shifted all the same
+        ((9, 6), False, (4, 4), (2, 2)),
     ],
 )
 def test_window_attention_follows_its_definition(
