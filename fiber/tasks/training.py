@@ -49,7 +49,8 @@ def train(config: DictConfig) -> dict[str, float]:
     metrics |= {"train/seconds": seconds, "train/samples_per_second": speed}
     if run.trainer.is_global_zero:
         (run.directory / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-        run.progress.console.print(metrics_table(metrics, run.directory))
+        run.progress.console.print(metrics_table(metrics))
+        run.progress.console.print(f"everything is in {run.directory}", highlight=False, soft_wrap=True)
     return metrics
 
 
@@ -116,9 +117,9 @@ def opening(run: Run, config: DictConfig) -> str:
     return "\n".join(lines)
 
 
-def metrics_table(metrics: dict[str, float], run_dir: Path) -> Table:
+def metrics_table(metrics: dict[str, float]) -> Table:
     """The content of `metrics.json` for people."""
-    table = Table(title=f"{run_dir / 'metrics.json'}")
+    table = Table(title="metrics.json")
     table.add_column("metric")
     table.add_column("value", justify="right")
     for name, value in metrics.items():

@@ -4,12 +4,14 @@ Axes: B pairs, L tokens, P embedding width, Q queue.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -23,11 +25,18 @@ from fiber.objectives.matching import matching_labels, matching_loss
 from fiber.tasks.parameter_groups import GroupConfig, parameter_groups
 
 OUTPUT_TOLERANCE, GRADIENT_TOLERANCE = 2e-6, 1e-5
+EXPECTED = ("out/", "infer/", "v3/", "grad")
 LATER = ("out/vqa", "out/nlvr2", "out/caption")
 """Entries of tasks that this library does not have yet."""
 ROUNDING = 1e-10
 """Smallest magnitude of an entry that means anything. A softmax ignores what its logits have in common, so the
 gradients of key biases are zero, and stored as rounding noise around 1e-17."""
+WITHOUT_COUNTERPART = re.compile(
+    r"vqa_classifier|nlvr2_classifier|cross_modal_att_layers"  # heads of tasks to come
+    r"|text_transformer\.pooler|rank_output|crossattention_t2i\.output\.LayerNorm"  # never used by the original
+    r"|encoder\.layer\.\d+\.alpha_t2i"  # gates of layers that are not fused
+)
+"""Parameters of the original that have no place here."""
 
 Tensors = dict[str, Tensor]
 
@@ -36,9 +45,7 @@ class Fixture:
     """One directory: sizes, weights, inputs and expected values."""
 
     def __init__(self, folder: Path) -> None:
-        self.meta: dict[str, Any] = json.loads((folder / "meta.json").read_text())
-        if "param_groups" not in self.meta or "window_size" not in self.meta.get("config", {}):
-            pytest.skip(f"{folder.name} is no fixture of the coarse stage")
+        self.meta: dict[str, Any] = read_meta(folder)
         self.io = {name: doubled(value) for name, value in load_file(folder / "io.safetensors").items()}
         self.state = {name: doubled(value) for name, value in load_file(folder / "reference_state.safetensors").items()}
         self.config = read_config(self.meta["config"])
@@ -60,9 +67,22 @@ class Fixture:
         model.load_state_dict(state)
         return model
 
-    def compared(self) -> set[str]:
-        """Every entry with an expected value."""
-        return {name for name in self.io if not name.startswith("in/")}
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    meta: dict[str, Any] = json.loads((folder / "meta.json").read_text())
+    return meta
+
+
+def is_coarse(folder: Path) -> bool:
+    """Whether this is the layout of `coarse_small`; the fine stage has another."""
+    meta = read_meta(folder)
+    return "param_groups" in meta and "resized_image_size" in meta["config"]
+
+
+def expected_entries(folder: Path) -> list[str]:
+    """Names of all expected values: outputs and gradients."""
+    with safe_open(folder / "io.safetensors", framework="pt") as file:
+        return sorted(name for name in file.keys() if name.startswith(EXPECTED))  # noqa: SIM118
 
 
 def doubled(value: Tensor) -> Tensor:
@@ -212,18 +232,43 @@ def largest_difference(value: Tensor, expected: Tensor) -> float:
     return float((value.detach() - expected).abs().max() / expected.abs().max().clamp(min=ROUNDING))
 
 
-def test_every_entry_equals_the_original(golden: Path, report: list[str]) -> None:
-    fixture = Fixture(golden)
-    model = fixture.model()
+@pytest.fixture
+def coarse(golden: Path, report: list[str]) -> Fixture:
+    """The directory under comparison, where it is of a kind that the library has."""
+    if not is_coarse(golden):
+        report.append(f"{golden.name}: not covered yet, its stage is not part of the library")
+        report.append(f"compared 0 of {len(expected_entries(golden))} entries")
+        pytest.skip(f"{golden.name} is not covered yet")
+    return Fixture(golden)
+
+
+def test_optimizer_groups_equal_the_original(golden: Path, coarse: Fixture, report: list[str]) -> None:
+    config = GroupConfig(weight_decay=0.01, head_multiplier=50.0, cross_modal_multiplier=5.0)
+    groups = parameter_groups(coarse.model(), config)
+    expected = coarse.meta["param_groups"]
+    ours = {
+        original: [groups[name.ours].weight_decay, groups[name.ours].learning_rate_multiplier]
+        for name in coarse.names
+        for original in name.originals
+    }
+    left_out = sorted(set(expected) - set(ours))
+    report.append(f"{golden.name}: {len(ours)} of {len(expected)} optimiser groups compared")
+    report.extend(f"  left out   {name} (no such parameter here)" for name in left_out)
+    assert {name: expected[name] for name in ours} == ours
+    assert all(WITHOUT_COUNTERPART.search(name) for name in left_out), left_out
+
+
+def test_every_entry_equals_the_original(golden: Path, coarse: Fixture, report: list[str]) -> None:
+    model = coarse.model()
     values: Tensors = {}
     for entries in (fused_entries, dual_encoder_entries, pretraining_entries):
-        values.update(entries(fixture, model))
-    values.update(resized_entries(fixture))
+        values.update(entries(coarse, model))
+    values.update(resized_entries(coarse))
 
-    expected = fixture.compared()
-    differences = {name: largest_difference(values[name], fixture.io[name]) for name in sorted(expected & set(values))}
-    left_out = sorted(expected - set(values))
-    report.append(f"{golden.name}:")
+    expected = expected_entries(golden)
+    differences = {name: largest_difference(values[name], coarse.io[name]) for name in expected if name in values}
+    left_out = [name for name in expected if name not in values]
+    report.append(f"{golden.name}: largest difference of each entry over its largest magnitude")
     report.extend(f"  {difference:9.2e}  {name}" for name, difference in differences.items())
     report.extend(f"  left out   {name} (its task is not part of the library yet)" for name in left_out)
     report.append(f"compared {len(differences)} of {len(expected)} entries")
@@ -232,22 +277,6 @@ def test_every_entry_equals_the_original(golden: Path, report: list[str]) -> Non
     wrong = {
         name: difference
         for name, difference in differences.items()
-        if difference > (GRADIENT_TOLERANCE if name.startswith("grad/") else OUTPUT_TOLERANCE)
+        if not difference <= (GRADIENT_TOLERANCE if name.startswith("grad/") else OUTPUT_TOLERANCE)  # NaN is wrong too
     }
     assert not wrong
-
-
-def test_optimizer_groups_equal_the_original(golden: Path, report: list[str]) -> None:
-    fixture = Fixture(golden)
-    config = GroupConfig(weight_decay=0.01, head_multiplier=50.0, cross_modal_multiplier=5.0)
-    groups = parameter_groups(fixture.model(), config)
-    expected = fixture.meta["param_groups"]
-    ours = {
-        original: [groups[name.ours].weight_decay, groups[name.ours].learning_rate_multiplier]
-        for name in fixture.names
-        for original in name.originals
-    }
-    report.append(
-        f"compared {len(ours)} of {len(expected)} optimiser groups; the others are dead weights or later heads"
-    )
-    assert {name: expected[name] for name in ours} == ours
