@@ -76,18 +76,27 @@ class TrainingBatchSampler(Sampler[list[SampleKey]]):
 
 
 class EvaluationBatchSampler(Sampler[list[SampleKey]]):
-    """Every pair exactly once over all processes, in order; process r takes every r-th batch. Nothing is padded.
+    """Every pair exactly once over all processes, in order; nothing is padded.
+
+    All processes get the same number of batches, as sharded models need it, of sizes that differ by one at most.
+    Process r takes every r-th batch.
 
     Args:
         size: number of pairs.
-        batch_size: pairs per batch.
+        batch_size: most pairs per batch.
         rank: of this process.
         world_size: number of processes.
+
+    Raises:
+        UserError: fewer pairs than processes.
     """
 
     def __init__(self, size: int, *, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
-        starts = range(rank * batch_size, size, world_size * batch_size)
-        self.batches = [range(start, min(start + batch_size, size)) for start in starts]
+        if size < world_size:
+            raise UserError(f"The validation data hold {size} pairs, fewer than the {world_size} processes.")
+        num_batches = world_size * -(-size // (batch_size * world_size))
+        starts = [batch * size // num_batches for batch in range(num_batches + 1)]
+        self.batches = [range(starts[batch], starts[batch + 1]) for batch in range(rank, num_batches, world_size)]
 
     def __len__(self) -> int:
         return len(self.batches)

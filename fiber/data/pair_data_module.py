@@ -16,7 +16,6 @@ from fiber.data.pair_dataset import PairDataset
 from fiber.data.readers.base import CaptionReader
 from fiber.data.tokenization import TextTokenizer
 from fiber.data.transforms import PixelTransform, RandAugmentTransform, ResizeTransform
-from fiber.utils.errors import UserError
 
 
 class Augmentation(StrEnum):
@@ -98,14 +97,9 @@ class PairDataModule(pl.LightningDataModule):
         self.start_epoch, self.start_batch = epoch, batch
 
     def check_size(self, world_size: int) -> None:
-        """Raise a UserError if the training or the validation data do not make a batch for every process."""
+        """Raise a UserError if the training or the validation data make no batch for every process."""
         TrainingBatchSampler(self.train_pairs, batch_size=self.config.batch_size, seed=0, world_size=world_size)
-        num_batches = len(EvaluationBatchSampler(len(self.val_pairs), batch_size=self.config.val_batch_size))
-        if num_batches < world_size:
-            raise UserError(
-                f"{len(self.val_pairs)} validation pairs make {num_batches} batches of "
-                f"data.val_batch_size={self.config.val_batch_size}, fewer than the {world_size} processes: lower it."
-            )
+        EvaluationBatchSampler(len(self.val_pairs), batch_size=1, world_size=world_size)
 
     @property
     def rank(self) -> int:

@@ -72,6 +72,12 @@ def test_evaluation_sees_every_pair_once_over_all_processes() -> None:
     assert seen == list(range(11))
 
 
+def test_evaluation_gives_every_process_as_many_batches() -> None:
+    parts = [EvaluationBatchSampler(70, batch_size=32, rank=rank, world_size=2) for rank in range(2)]
+    assert [[len(batch) for batch in part] for part in parts] == [[17, 17], [18, 18]]
+    assert [len(batch) for batch in EvaluationBatchSampler(512, batch_size=32)] == [32] * 16
+
+
 def test_fewer_pairs_than_a_batch_are_refused() -> None:
     with pytest.raises(UserError, match="hold 7 pairs, fewer than one batch of 4 on each of 2 processes"):
         TrainingBatchSampler(mixture(7), batch_size=4, seed=0, world_size=2)

@@ -131,10 +131,10 @@ def test_pairs_are_read_again_as_they_were(tokenizer: TextTokenizer) -> None:
 
 
 def test_a_validation_split_too_small_for_the_processes_is_named(tokenizer: TextTokenizer) -> None:
-    module = data_module(tokenizer, Memory(40))
-    module.check_size(1)
-    with pytest.raises(UserError, match="12 validation pairs make 1 batches"):
-        module.check_size(2)
+    module = data_module(tokenizer, Memory(100))
+    module.check_size(12)
+    with pytest.raises(UserError, match="hold 12 pairs, fewer than the 13 processes"):
+        module.check_size(13)
 
 
 def test_validation_covers_every_pair_in_order(tokenizer: TextTokenizer) -> None:

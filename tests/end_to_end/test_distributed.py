@@ -9,7 +9,7 @@ import pytest
 from .conftest import SMALL, environment, loss_curve, training_command
 
 Train = Callable[..., subprocess.CompletedProcess[str]]
-STEPS = ("optimization.max_steps=8", "objective.queue_size=64", "run_dir=run")
+STEPS = ("optimization.max_steps=8", "objective.queue_size=64", "data.val.num_samples=70", "run_dir=run")
 
 
 @pytest.fixture(scope="module")
