@@ -1,0 +1,127 @@
+"""What a grounded detector is asked for: a text, and the characters of it that name each label."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from fiber.utils.errors import UserError
+
+Span = tuple[int, int]
+"""First character and the one after the last."""
+
+SEPARATOR = ". "
+BACKGROUND = "__background__"
+"""Entry that some class lists open with; never asked for."""
+
+PARENTHESES = re.compile(r"\(.*\)", re.DOTALL)
+PHRASE_END = re.compile(r"\s*\.(?:\s+|$)")
+
+
+class ClassPrompt(NamedTuple):
+    """A class worded by hand, for instance `there is a ` + `package` + ` on the porch`."""
+
+    name: str
+    """The label's span; used as it is, without `clean_name`."""
+    prefix: str = ""
+    suffix: str = ""
+
+
+class Prompt(NamedTuple):
+    """A text with its labels."""
+
+    text: str
+    spans: tuple[tuple[Span, ...], ...]
+    """Per label, the characters that name it."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Per label, the words that name it."""
+        return tuple(" ".join(self.text[start:end] for start, end in spans).strip() for spans in self.spans)
+
+
+def clean_name(name: str) -> str:
+    """A class name as text: `traffic_light` -> `traffic light`, `bass_(fish)` -> `bass `.
+
+    Drops everything from the first `(` to the last `)`, makes blanks of underscores and halves runs of blanks. Outer
+    blanks stay, as in the prompts that FIBER was trained with.
+    """
+    return PARENTHESES.sub("", name).replace("_", " ").replace("  ", " ")
+
+
+def class_prompt(classes: Sequence[str | ClassPrompt], *, separator: str = SEPARATOR, clean: bool = True) -> Prompt:
+    """Class names joined by `separator`, one label per class in their order.
+
+    Args:
+        classes: names, or names with words around them, which are no part of the label's span.
+        separator: between classes; none follows the last.
+        clean: pass plain names through `clean_name`.
+
+    Raises:
+        UserError: a name is blank, or nothing of it is left by cleaning.
+    """
+    text, spans = "", []
+    for index, entry in enumerate(classes):
+        worded = ClassPrompt(clean_name(entry) if clean else entry) if isinstance(entry, str) else entry
+        if not worded.name.strip():
+            raise UserError(f"prompt: entry {index} ({entry!r}) names nothing: give a word outside of parentheses.")
+        text += (separator if index else "") + worded.prefix
+        spans.append(((len(text), len(text) + len(worded.name)),))
+        text += worded.name + worded.suffix
+    return Prompt(text, tuple(spans))
+
+
+def phrase_prompt(phrases: Sequence[str], separator: str = SEPARATOR) -> Prompt:
+    """Free phrases joined by `separator`, one label per phrase; used as they are.
+
+    Raises:
+        UserError: a phrase is blank.
+    """
+    return class_prompt(phrases, separator=separator, clean=False)
+
+
+def caption_prompt(text: str) -> Prompt:
+    """A caption, one label per phrase.
+
+    Phrases are marked by square brackets, which do not stay in the text: `[a small dog] chases [two cats]`. Without any
+    brackets, the phrases are the parts between full stops followed by a blank (`a dog. two cats`), so a caption without
+    those is one phrase.
+
+    Raises:
+        UserError: the text names nothing, or its brackets are nested, empty or not closed.
+    """
+    prompt = bracketed_phrases(text.strip()) if "[" in text or "]" in text else separated_phrases(text.strip())
+    if not prompt.spans:
+        raise UserError(f"caption {text!r} names nothing: give a phrase, say 'a small dog'.")
+    return prompt
+
+
+def bracketed_phrases(marked: str) -> Prompt:
+    """A caption whose phrases stand in square brackets."""
+    text, spans, start = "", [], None
+    for place, character in enumerate(marked):
+        if character == "[" and start is None:
+            start = len(text)
+        elif character == "]" and start is not None and text[start:].strip():
+            spans.append((trimmed(text, start, len(text)),))
+            start = None
+        elif character in "[]":
+            fault = "opens inside another" if character == "[" else "closes no phrase"
+            raise UserError(f"caption {marked!r}: the '{character}' at character {place} {fault}: write [a small dog].")
+        else:
+            text += character
+    if start is not None:
+        raise UserError(f"caption {marked!r}: a '[' is not closed: write [a small dog].")
+    return Prompt(text, tuple(spans))
+
+
+def separated_phrases(text: str) -> Prompt:
+    """A caption whose phrases end with full stops."""
+    ends = [match.span() for match in PHRASE_END.finditer(text)]
+    parts = zip([0, *(end for _, end in ends)], [*(start for start, _ in ends), len(text)], strict=True)
+    return Prompt(text, tuple((trimmed(text, start, end),) for start, end in parts if text[start:end].strip()))
+
+
+def trimmed(text: str, start: int, end: int) -> Span:
+    """The span without outer blanks."""
+    part = text[start:end]
+    return start + len(part) - len(part.lstrip()), start + len(part.rstrip())
