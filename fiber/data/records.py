@@ -54,3 +54,7 @@ class LabeledBox(NamedTuple):
     box: Box
     class_index: int
     """Place in the reader's list of classes."""
+    is_crowd: bool = False
+    """Whether the box holds many objects that were not told apart."""
+    area: float | None = None
+    """Area of the object in square pixels if annotated, which for a mask is less than that of the box."""

@@ -1,8 +1,10 @@
 """What readers of question, statement, grounding and detection data offer."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from fiber.data.readers.base import ImageReader, Reader
@@ -33,20 +35,49 @@ class StatementReader(Reader):
         """
 
 
-class GroundingReader(ImageReader):
+class BoxReader(ImageReader):
+    """Images of known size with boxes, as annotated: cleaning them is left to who trains on them.
+
+    Boxes are continuous xyxy in pixels of the image. They may lie outside of it or be empty where the annotations say
+    so.
+    """
+
+    @abstractmethod
+    def sizes(self) -> NDArray[np.int64]:
+        """Height and width of every image as the annotations state them, to batch images of like shape.
+
+        Returns:
+            `(len(self), 2)` in pixels; 0 0 where the annotations do not say. No image is opened.
+        """
+
+    @abstractmethod
+    def texts(self) -> Iterator[str]:
+        """Texts to train a tokeniser on."""
+
+
+class GroundingReader(BoxReader):
     """One caption with its phrases' boxes per sample."""
 
     @abstractmethod
     def grounded_caption(self, index: int) -> GroundedCaption:
         """Caption and phrases of a sample."""
 
+    def texts(self) -> Iterator[str]:
+        for index in range(len(self)):
+            yield self.grounded_caption(index).text
 
-class DetectionReader(ImageReader):
+
+class DetectionReader(BoxReader):
     """All objects of some classes per image."""
 
     classes: Sequence[str]
     """Names of the classes."""
+    category_ids: Sequence[int]
+    """The data set's own number of every class, for result files."""
 
     @abstractmethod
     def objects(self, index: int) -> Sequence[LabeledBox]:
-        """Objects of an image; an image may have none."""
+        """Objects of an image, crowds among them; an image may have none."""
+
+    def texts(self) -> Iterator[str]:
+        yield ". ".join(self.classes)

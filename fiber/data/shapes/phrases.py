@@ -1,8 +1,14 @@
 """Captions of shapes whose phrases are tied to boxes."""
 
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
 from fiber.data.readers.task_readers import GroundingReader
 from fiber.data.records import GroundedCaption, Phrase
 from fiber.data.shapes.captioned_scene import CaptionedScene, captioned_scene
+from fiber.data.shapes.corpus import shapes_corpus
 from fiber.data.shapes.scene import Scene
 from fiber.data.shapes.world import ShapesImages
 
@@ -22,3 +28,9 @@ class ShapesPhrases(ShapesImages, GroundingReader):
         boxes = [item.pixel_box(self.image_size) for item in sample.scene.objects]
         phrases = (Phrase((phrase.span,), tuple(boxes[item] for item in phrase.objects)) for phrase in sample.phrases)
         return GroundedCaption(sample.caption, tuple(phrases))
+
+    def sizes(self) -> NDArray[np.int64]:
+        return np.full((len(self), 2), self.image_size, dtype=np.int64)
+
+    def texts(self) -> Iterator[str]:
+        yield from shapes_corpus()

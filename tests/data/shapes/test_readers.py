@@ -109,6 +109,23 @@ def test_detection_lists_every_object() -> None:
         assert labeled.box == item.pixel_box(128)
 
 
+@pytest.mark.parametrize("kind", [ShapesDetection, ShapesPhrases])
+def test_readers_of_boxes_state_sizes_and_texts(kind: type[ShapesDetection] | type[ShapesPhrases]) -> None:
+    reader = kind("train", num_samples=3, image_size=48)
+    assert reader.sizes().tolist() == [[48, 48]] * 3
+    assert reader.load_image(2).size == (48, 48)
+    assert list(reader.texts()) == shapes_corpus()
+
+
+def test_the_four_shapes_are_numbered_from_one() -> None:
+    assert list(zip(ShapesDetection.category_ids, ShapesDetection.classes, strict=True)) == [
+        (1, "circle"),
+        (2, "square"),
+        (3, "triangle"),
+        (4, "cross"),
+    ]
+
+
 def answer_of(question: str, scene: Scene) -> str:
     """Answer a question by its words and the scene alone."""
     words = question.removesuffix(" ?").split()
