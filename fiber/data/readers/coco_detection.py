@@ -1,0 +1,196 @@
+"""Detection data in COCO's layout: COCO, Objects365 as json, ODinW, and the user's own."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fiber.data.readers.annotation_index import AnnotationIndex, IndexContent
+from fiber.data.readers.coco_format import CocoContent, corners, is_crowd, read_coco, stated_size
+from fiber.data.readers.files import load_rgb, require_folder
+from fiber.data.readers.task_readers import DetectionReader
+from fiber.data.records import LabeledBox
+from fiber.detection.prompts import BACKGROUND
+from fiber.utils.errors import UserError
+
+EXPECTED = (
+    'COCO instances: {"images": [{"id", "file_name"}], '
+    '"annotations": [{"image_id", "category_id", "bbox"}], "categories": [{"id", "name"}]}'
+)
+
+
+class FileDetails(NamedTuple):
+    """What the index keeps of the whole file; one entry per class."""
+
+    classes: Sequence[str]
+    category_ids: Sequence[int]
+    frequencies: Sequence[str | None]
+    """LVIS: r, c or f."""
+
+
+class ImageRecord(NamedTuple):
+    """What the index keeps of an image."""
+
+    image_id: int
+    files: list[str]
+    """Where the image may lie, below the image folder."""
+    objects: list[Any]
+    """Fields of `LabeledBox`."""
+    negative_classes: list[int]
+    """LVIS: classes that are certainly absent."""
+    not_exhaustive_classes: list[int]
+    """LVIS: classes of which not every object has a box."""
+
+
+class CocoDetection(DetectionReader):
+    """Images with their boxes, in ascending order of image ids; classes in ascending order of category ids.
+
+    A background is no class: a category named `__background__`, or one of id 0 without boxes that is but the group of
+    the others, as Roboflow exports have. Annotations of images that the file does not list are not read.
+
+    Args:
+        annotation_file: such as `annotations/instances_train2017.json`; boxes may be missing where models are judged.
+        image_folder: where the file names of the annotation file lie; they may hold folders.
+        training: leave out images all of whose boxes are at most a pixel wide or high; False keeps every image.
+        keep_empty: in training, keep images without boxes, which teach what is absent. The original left them out.
+
+    Raises:
+        UserError: a missing file or folder, a file of another format, an id that occurs twice, a category without a
+            name, a box of an unknown category, or no image to train on.
+    """
+
+    layout = "coco detection 1"
+
+    def __init__(
+        self, annotation_file: str, *, image_folder: str, training: bool = True, keep_empty: bool = True
+    ) -> None:
+        self.annotation_file, self.folder = Path(annotation_file), Path(image_folder)
+        self.name = self.annotation_file.stem
+        self.index = AnnotationIndex(
+            self.annotation_file,
+            layout=f"{self.layout}, training={training}, keep_empty={keep_empty}",
+            build=partial(build_index, image_files=self.image_files, training=training, keep_empty=keep_empty),
+        )
+        require_folder(self.folder, expected=f"the images of {self.annotation_file.name}")
+        details = FileDetails(*self.index.details)
+        self.classes, self.category_ids = tuple(details.classes), tuple(details.category_ids)
+
+    @staticmethod
+    def image_files(image: dict[str, Any]) -> list[str]:
+        """Where an image of the annotation file may lie below the image folder, the likeliest place first."""
+        return [image["file_name"]] if "file_name" in image else []
+
+    def record(self, index: int) -> ImageRecord:
+        """What the index keeps of an image."""
+        return ImageRecord(*self.index[index])
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def sizes(self) -> NDArray[np.int64]:
+        return self.index.sizes
+
+    def objects(self, index: int) -> Sequence[LabeledBox]:
+        return [
+            LabeledBox((left, top, right, bottom), *rest)
+            for (left, top, right, bottom), *rest in self.record(index).objects
+        ]
+
+    def image_id(self, index: int) -> str:
+        return str(self.record(index).image_id)
+
+    def location(self, index: int) -> str:
+        places = [self.folder / file for file in self.record(index).files]
+        return str(next((place for place in places[:-1] if place.is_file()), places[-1]))
+
+    def load_image(self, index: int) -> Image.Image:
+        location = self.location(index)
+        return load_rgb(Path(location), location)
+
+
+def build_index(
+    path: Path, *, image_files: Callable[[dict[str, Any]], list[str]], training: bool, keep_empty: bool
+) -> IndexContent:
+    """Parse an annotation file.
+
+    Raises:
+        UserError: as `CocoDetection` says.
+    """
+    content = read_coco(path, expected=EXPECTED)
+    categories = find_classes(content, path)
+    if not categories:
+        raise UserError(f"{path} lists no categories: expected {EXPECTED}.")
+    class_of = {category["id"]: place for place, category in enumerate(categories)}
+    images = content.images
+    if training:
+        images = [image for image in images if is_valid(content.annotations.get(image["id"], ()), keep_empty)]
+        if not content.annotations or not images:
+            raise UserError(f"{path} has no image with boxes to train on: expected {EXPECTED}.")
+    details = FileDetails(
+        [category["name"] for category in categories],
+        [category["id"] for category in categories],
+        [category.get("frequency") for category in categories],
+    )
+    return IndexContent(
+        details=details,
+        sizes=[stated_size(image, path) for image in images],
+        records=(
+            ImageRecord(
+                image["id"],
+                existing(image_files(image), image, path),
+                [labeled_box(one, class_of, path) for one in content.annotations.get(image["id"], ())],
+                classes_of(image.get("neg_category_ids", ()), class_of),
+                classes_of(image.get("not_exhaustive_category_ids", ()), class_of),
+            )
+            for image in images
+        ),
+    )
+
+
+def find_classes(content: CocoContent, path: Path) -> list[dict[str, Any]]:
+    """Categories without the background."""
+    for category in content.categories:
+        if not isinstance(category.get("name"), str):
+            raise UserError(f"{path}: category {category['id']} has no name.")
+    groups = {category.get("supercategory") for category in content.categories if category["id"] != 0}
+    used = {one.get("category_id") for boxes in content.annotations.values() for one in boxes}
+    return [
+        category
+        for category in content.categories
+        if category["name"] != BACKGROUND and not (category["id"] == 0 and category["name"] in groups and 0 not in used)
+    ]
+
+
+def is_valid(annotations: Sequence[dict[str, Any]], keep_empty: bool) -> bool:
+    """Whether an image serves training: it has a box of more than a pixel each way, or, if wanted, none at all."""
+    if not annotations:
+        return keep_empty
+    return any(min(annotation["bbox"][2:]) > 1 for annotation in annotations)
+
+
+def labeled_box(annotation: dict[str, Any], class_of: dict[int, int], path: Path) -> LabeledBox:
+    """One annotation, as annotated.
+
+    Raises:
+        UserError: its category is unknown.
+    """
+    category = annotation.get("category_id")
+    if category not in class_of:
+        raise UserError(f"{path}: annotation {annotation.get('id')} is of category {category}, which is no class.")
+    return LabeledBox(corners(annotation), class_of[category], is_crowd(annotation), annotation.get("area"))
+
+
+def classes_of(category_ids: Sequence[int], class_of: dict[int, int]) -> list[int]:
+    """Places of categories in the list of classes."""
+    return [class_of[number] for number in category_ids if number in class_of]
+
+
+def existing(files: list[str], image: dict[str, Any], path: Path) -> list[str]:
+    """The files of an image if the annotations name any."""
+    if not files:
+        raise UserError(f"{path}: image {image['id']} names no file: expected {EXPECTED}.")
+    return files

@@ -1,0 +1,112 @@
+"""COCO's layout of annotations, which LVIS, ODinW, Objects365 and MDETR's files share.
+
+{"images": [{"id", "file_name", "height", "width"}],
+ "annotations": [{"id", "image_id", "category_id", "bbox", "area", "iscrowd"}],
+ "categories": [{"id", "name"}]}
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fiber.data.readers.files import read_json
+from fiber.data.records import Box
+from fiber.utils.errors import UserError
+
+
+class CocoContent(NamedTuple):
+    """A checked file."""
+
+    images: list[dict[str, Any]]
+    """In ascending order of their ids."""
+    annotations: dict[int, list[dict[str, Any]]]
+    """By image, in file order. Those of images that the file does not list belong to a larger set and are absent."""
+    categories: list[dict[str, Any]]
+    """In ascending order of their ids."""
+
+
+def read_coco(path: Path, *, expected: str, image_keys: Sequence[str] = ()) -> CocoContent:
+    """Read and check a file; annotations and categories may be missing, as in the files of test sets.
+
+    Args:
+        path: of the file.
+        expected: what it should hold, for messages.
+        image_keys: what every image must have beside `id`.
+
+    Raises:
+        UserError: it is of another format (naming the entry at fault), or holds an id twice.
+    """
+    content = read_json(path, expected=expected)
+    if not isinstance(content, dict) or not isinstance(content.get("images"), list) or not content["images"]:
+        raise UserError(f"{path} lists no images: expected {expected}.")
+    images, annotations = content["images"], content.get("annotations", [])
+    categories = content.get("categories", [])
+    for image in images:
+        if missing := {"id", *image_keys} - set(image):
+            name = image.get("id", image.get("file_name"))
+            raise UserError(f"{path}: image {name} lacks {', '.join(sorted(missing))}: expected {expected}.")
+    check_ids(images, "image", path)
+    check_ids(categories, "category", path)
+    by_image: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    listed = {image["id"] for image in images}
+    for annotation in annotations:
+        check_annotation(annotation, path)
+        if annotation["image_id"] in listed:
+            by_image[annotation["image_id"]].append(annotation)
+    return CocoContent(sorted(images, key=by_id), dict(by_image), sorted(categories, key=by_id))
+
+
+def by_id(entry: dict[str, Any]) -> int:
+    """The id of an entry."""
+    number: int = entry["id"]
+    return number
+
+
+def check_ids(entries: Iterable[dict[str, Any]], kind: str, path: Path) -> None:
+    """Raise a UserError unless ids are whole numbers of one entry each."""
+    seen: set[int] = set()
+    for entry in entries:
+        number = entry.get("id")
+        if not isinstance(number, int):
+            raise UserError(
+                f"{path}: the {kind} {entry.get('name', entry.get('file_name'))!r} has no whole number as id."
+            )
+        if number in seen:
+            raise UserError(f"{path} holds the {kind} id {number} twice: ids must differ.")
+        seen.add(number)
+
+
+def check_annotation(annotation: dict[str, Any], path: Path) -> None:
+    """Raise a UserError if this is no box of an image."""
+    number = annotation.get("id")
+    if "image_id" not in annotation:
+        raise UserError(f"{path}: annotation {number} lacks image_id.")
+    box = annotation.get("bbox")
+    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(side, int | float) for side in box):
+        raise UserError(f"{path}: annotation {number} of image {annotation['image_id']} has no bbox [x, y, w, h].")
+
+
+def corners(annotation: dict[str, Any]) -> Box:
+    """xywh to continuous xyxy."""
+    x, y, width, height = annotation["bbox"]
+    return float(x), float(y), float(x + width), float(y + height)
+
+
+def is_crowd(annotation: dict[str, Any]) -> bool:
+    """Whether the box holds many objects that were not told apart."""
+    return bool(annotation.get("iscrowd", 0))
+
+
+def stated_size(image: dict[str, Any], path: Path) -> tuple[int, int]:
+    """Height and width, which some files give as text; 0 0 if one of them is missing.
+
+    Raises:
+        UserError: they are no numbers.
+    """
+    if image.get("height") is None or image.get("width") is None:
+        return 0, 0
+    try:
+        return int(float(image["height"])), int(float(image["width"]))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UserError(f"{path}: height and width of image {image['id']} are no numbers.") from error
