@@ -1,0 +1,204 @@
+"""Captions with boxes as MDETR publishes them: the mixed set, Flickr30k Entities, RefCOCO, RefCOCO+ and RefCOCOg."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fiber.data.readers.annotation_index import AnnotationIndex, IndexContent
+from fiber.data.readers.coco_format import corners, is_crowd, read_coco, stated_size
+from fiber.data.readers.files import load_rgb, require_folder
+from fiber.data.readers.task_readers import GroundingReader
+from fiber.data.records import Box, GroundedCaption, Phrase, Span
+from fiber.utils.errors import UserError
+
+EXPECTED = (
+    'MDETR\'s annotations: {"images": [{"id", "file_name", "caption"}], '
+    '"annotations": [{"image_id", "bbox", "tokens_positive"}]}'
+)
+COCO = "coco"
+"""The `data_source` of images in the main folder."""
+
+
+class SpannedBox(NamedTuple):
+    """One annotation."""
+
+    spans: Sequence[Span]
+    box: Box
+
+
+class EntryRecord(NamedTuple):
+    """What the index keeps of a caption."""
+
+    entry_id: int
+    file: str
+    source: str
+    caption: str
+    boxes: list[Any]
+    """Fields of `SpannedBox`."""
+    evaluated: list[Any] | None
+    """Spans of every phrase that is judged."""
+
+
+class MdetrGrounding(GroundingReader):
+    """One sample per caption, in ascending order of entry ids; an image has as many entries as captions.
+
+    Boxes whose characters are the same make one phrase. Crowds are left out.
+
+    Args:
+        annotation_file: such as `final_mixed_train.json`, `final_flickr_separateGT_val.json` or
+            `finetune_refcoco_testA.json`.
+        image_folder: images of COCO or Flickr30k.
+        vg_image_folder: images of Visual Genome, needed if an entry's `data_source` is not `coco`.
+        evaluate: take the phrases that the benchmark judges (`tokens_positive_eval`) where the file lists them, in
+            that order; each has the boxes of every annotation that shares one of its spans.
+
+    Raises:
+        UserError: a missing file or folder, a file of another format (naming the entry at fault), or no
+            `vg_image_folder` where one is needed.
+    """
+
+    def __init__(
+        self, annotation_file: str, *, image_folder: str, vg_image_folder: str | None = None, evaluate: bool = False
+    ) -> None:
+        self.annotation_file, self.folder = Path(annotation_file), Path(image_folder)
+        self.evaluate = evaluate
+        self.name = self.annotation_file.stem
+        self.index = AnnotationIndex(self.annotation_file, layout="mdetr grounding 1", build=build_index)
+        sources: list[str] = self.index.details
+        if COCO in sources:
+            require_folder(self.folder, expected=f"the images of {self.annotation_file.name}")
+        self.other_folder = self.folder
+        if others := [source for source in sources if source != COCO]:
+            if vg_image_folder is None:
+                raise UserError(
+                    f"{annotation_file} names images of {', '.join(others)}: set vg_image_folder to where they lie."
+                )
+            self.other_folder = Path(vg_image_folder)
+            require_folder(self.other_folder, expected=f"the Visual Genome images of {self.annotation_file.name}")
+
+    def record(self, index: int) -> EntryRecord:
+        """What the index keeps of a caption."""
+        return EntryRecord(*self.index[index])
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def sizes(self) -> NDArray[np.int64]:
+        return self.index.sizes
+
+    def grounded_caption(self, index: int) -> GroundedCaption:
+        record = self.record(index)
+        boxes = [SpannedBox(to_spans(spans), tuple(box)) for spans, box in record.boxes]
+        if self.evaluate and record.evaluated is not None:
+            return GroundedCaption(record.caption, judged_phrases(map(to_spans, record.evaluated), boxes))
+        return GroundedCaption(record.caption, phrases_by_spans(boxes))
+
+    def image_id(self, index: int) -> str:
+        """Id of the entry, of which there is one per caption."""
+        return str(self.record(index).entry_id)
+
+    def location(self, index: int) -> str:
+        record = self.record(index)
+        return str((self.folder if record.source == COCO else self.other_folder) / record.file)
+
+    def load_image(self, index: int) -> Image.Image:
+        location = self.location(index)
+        return load_rgb(Path(location), location)
+
+
+def to_spans(spans: Iterable[Sequence[int]]) -> tuple[Span, ...]:
+    """Spans in the order of the text, each once."""
+    return tuple(sorted({(begin, end) for begin, end in spans}))
+
+
+def phrases_by_spans(boxes: Sequence[SpannedBox]) -> tuple[Phrase, ...]:
+    """One phrase per set of spans, in the order of the first box."""
+    phrases: dict[tuple[Span, ...], list[Box]] = {}
+    for spans, box in boxes:
+        phrases.setdefault(tuple(spans), []).append(box)
+    return tuple(Phrase(spans, tuple(members)) for spans, members in phrases.items())
+
+
+def judged_phrases(wanted: Iterable[tuple[Span, ...]], boxes: Sequence[SpannedBox]) -> tuple[Phrase, ...]:
+    """The wanted phrases, each with every box that shares one of its spans."""
+    return tuple(Phrase(spans, tuple(box for own, box in boxes if set(spans) & set(own))) for spans in wanted)
+
+
+def build_index(path: Path) -> IndexContent:
+    """Parse an annotation file.
+
+    Raises:
+        UserError: as `MdetrGrounding` says.
+    """
+    content = read_coco(path, expected=EXPECTED, image_keys=("file_name", "caption"))
+    return IndexContent(
+        details=sorted({image.get("data_source", COCO) for image in content.images}),
+        sizes=[stated_size(image, path) for image in content.images],
+        records=(
+            EntryRecord(
+                image["id"],
+                image["file_name"],
+                image.get("data_source", COCO),
+                caption_of(image, path),
+                [
+                    SpannedBox(spans_of(annotation, path), corners(annotation))
+                    for annotation in content.annotations.get(image["id"], ())
+                    if not is_crowd(annotation)
+                ],
+                judged_spans(image, path),
+            )
+            for image in content.images
+        ),
+    )
+
+
+def caption_of(image: dict[str, Any], path: Path) -> str:
+    """Caption of an entry, which may be empty.
+
+    Raises:
+        UserError: it is no text.
+    """
+    caption = image["caption"]
+    if not isinstance(caption, str):
+        raise UserError(f"{path}: the caption of image {image['id']} is no text: expected {EXPECTED}.")
+    return caption
+
+
+def judged_spans(image: dict[str, Any], path: Path) -> list[list[Span]] | None:
+    """Characters of every phrase that is judged; None where the file does not say.
+
+    Raises:
+        UserError: they are no lists of pairs of numbers.
+    """
+    phrases = image.get("tokens_positive_eval")
+    if phrases is None:
+        return None
+    if not isinstance(phrases, list) or not all(is_spans(spans) for spans in phrases):
+        raise UserError(f"{path}: tokens_positive_eval of image {image['id']} is not [[[begin, end], ...], ...].")
+    return phrases
+
+
+def spans_of(annotation: dict[str, Any], path: Path) -> list[Span]:
+    """Characters that name a box; `tokens` goes before `tokens_positive`, as in MDETR's later files.
+
+    Raises:
+        UserError: there are none, or they are no pairs of numbers.
+    """
+    spans: Any = annotation.get("tokens", annotation.get("tokens_positive"))
+    if not is_spans(spans):
+        raise UserError(
+            f"{path}: annotation {annotation.get('id')} has no tokens_positive [[begin, end], ...]: "
+            f"expected {EXPECTED}."
+        )
+    return [(begin, end) for begin, end in spans]
+
+
+def is_spans(value: Any) -> TypeGuard[list[list[int]]]:
+    """Whether this is a list of pairs of whole numbers."""
+    return isinstance(value, list) and all(
+        isinstance(span, list) and len(span) == 2 and all(isinstance(side, int) for side in span) for span in value
+    )
