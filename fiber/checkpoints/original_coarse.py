@@ -12,6 +12,9 @@ from torch import Tensor
 
 from fiber.models.config import FusionConfig
 
+IMAGE_PREFIX = "vit_model"
+TEXT_PREFIX = "text_transformer"
+
 
 class TensorName(NamedTuple):
     """One tensor of ours and the original's parts it is made of, in order."""
@@ -28,21 +31,27 @@ def affine(ours: str, *originals: str) -> Iterator[TensorName]:
 
 def image_names(config: FusionConfig) -> Iterator[TensorName]:
     """Tensors of the Swin backbone."""
-    ours, theirs = "backbone.image", "vit_model"
+    yield from affine("backbone.image.norm", f"{IMAGE_PREFIX}.norm")
+    yield from image_layer_names(config)
+
+
+def image_layer_names(config: FusionConfig, theirs: str = IMAGE_PREFIX) -> Iterator[TensorName]:
+    """Tensors of the Swin backbone but its final norm; `theirs` is the original's prefix."""
+    ours = "backbone.image"
     yield from affine(f"{ours}.patch_embedding.projection", f"{theirs}.patch_embed.proj")
     yield from affine(f"{ours}.patch_embedding.norm", f"{theirs}.patch_embed.norm")
-    yield from affine(f"{ours}.norm", f"{theirs}.norm")
     stages = config.image.block_stages
     for index, stage in enumerate(stages):
         block = f"{theirs}.layers.{stage}.blocks.{index - stages.index(stage)}"
-        yield from image_block_names(f"{ours}.blocks.{index}", block, fused=index >= config.first_fused_block)
+        fused = index >= config.first_fused_block
+        yield from image_block_names(f"{ours}.blocks.{index}", block, fused=fused, query_norm=config.query_norm)
     for stage in range(len(config.image.depths) - 1):
         merge = f"{theirs}.layers.{stage}.downsample"
         yield from affine(f"{ours}.merges.{stage}.norm", f"{merge}.norm")
         yield TensorName(f"{ours}.merges.{stage}.reduction.weight", (f"{merge}.reduction.weight",))
 
 
-def image_block_names(ours: str, theirs: str, *, fused: bool) -> Iterator[TensorName]:
+def image_block_names(ours: str, theirs: str, *, fused: bool, query_norm: bool) -> Iterator[TensorName]:
     """Tensors of one Swin block."""
     yield from affine(f"{ours}.attention_norm", f"{theirs}.norm1")
     yield from affine(f"{ours}.mlp_norm", f"{theirs}.norm2")
@@ -55,15 +64,16 @@ def image_block_names(ours: str, theirs: str, *, fused: bool) -> Iterator[Tensor
     if fused:
         cross = f"{ours}.cross_attention"
         yield TensorName(f"{cross}.gate", (f"{theirs}.attn.alpha_i2t",))
-        yield from affine(f"{cross}.query_norm", f"{theirs}.attn.norm_i2t_i")
+        if query_norm:
+            yield from affine(f"{cross}.query_norm", f"{theirs}.attn.norm_i2t_i")
         yield from affine(f"{cross}.query", f"{theirs}.attn.qkv_i2t")
         yield from affine(f"{cross}.key_value", f"{theirs}.attn.qkv_text_i2t")
         yield from affine(f"{cross}.output", f"{theirs}.attn.proj_i2t")
 
 
-def text_names(config: FusionConfig) -> Iterator[TensorName]:
-    """Tensors of the RoBERTa backbone."""
-    ours, theirs = "backbone.text", "text_transformer"
+def text_names(config: FusionConfig, theirs: str = TEXT_PREFIX) -> Iterator[TensorName]:
+    """Tensors of the RoBERTa backbone; `theirs` is the original's prefix."""
+    ours = "backbone.text"
     for kind in ("word", "position", "token_type"):
         name = f"{theirs}.embeddings.{kind}_embeddings.weight"
         yield TensorName(f"{ours}.embedding.{kind}.weight", (name,))

@@ -5,14 +5,17 @@ transformers) did both the other way round. The difference is below a percent of
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from fiber.tasks.parameter_groups import GroupConfig, optimizer_groups
-from fiber.tasks.schedules import ScheduleConfig, learning_rate_factor
+from fiber.tasks.coarse_parameter_groups import CoarseGroupConfig
+from fiber.tasks.fine_parameter_groups import FineGroupConfig
+from fiber.tasks.parameter_groups import GroupRules, optimizer_groups
+from fiber.tasks.schedules import ScheduleConfig, learning_rate_factor, weight_decay_factor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,15 +23,57 @@ class OptimizationConfig:
     """Everything between gradients and weights."""
 
     learning_rate: float
-    """Base rate, of the backbones, at the end of warm-up."""
+    """Base rate at the end of warm-up."""
     batch_size: int
-    """Pairs per optimiser step over all processes; accumulation follows from it."""
+    """Samples per optimiser step over all processes; accumulation follows from it."""
     max_steps: int
     """Optimiser steps; the schedule's length."""
-    groups: GroupConfig = field(default_factory=GroupConfig)
+    groups: GroupRules
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     betas: tuple[float, float] = (0.9, 0.98)
     eps: float = 1e-8
+    ema_decay: float | None = None
+    """Average the weights with this decay per step; the average is validated and kept as the model."""
+    gradient_clip: float | None = None
+    """Largest norm of the gradient."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoarseOptimizationConfig(OptimizationConfig):
+    """With the coarse stage's groups."""
+
+    groups: CoarseGroupConfig = field(default_factory=CoarseGroupConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineOptimizationConfig(OptimizationConfig):
+    """With the fine stage's groups."""
+
+    groups: FineGroupConfig = field(default_factory=FineGroupConfig)
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
+class RecipeSchedule(LambdaLR):
+    """Learning rate and weight decay of every group by the number of steps done, so that resuming finds both."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, config: ScheduleConfig, max_steps: int) -> None:
+        self.config = config
+        self.max_steps = max_steps
+        self.base_decays = [group["weight_decay"] for group in optimizer.param_groups]
+        super().__init__(optimizer, lambda step: learning_rate_factor(step, config, max_steps))
+
+    def step(self, epoch: int | None = None) -> None:
+        super().step(epoch)
+        factor = weight_decay_factor(self.last_epoch, self.config, self.max_steps)
+        for group, base in zip(self.optimizer.param_groups, self.base_decays, strict=True):
+            group["weight_decay"] = base * factor
+
+    def state_dict(self) -> dict[str, Any]:
+        """The steps done; everything else follows from the recipe."""
+        return {"last_epoch": self.last_epoch}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.last_epoch = state_dict["last_epoch"]
 
 
 def configure_optimizer(model: nn.Module, config: OptimizationConfig) -> OptimizerLRSchedulerConfig:
@@ -40,5 +85,5 @@ def configure_optimizer(model: nn.Module, config: OptimizationConfig) -> Optimiz
         eps=config.eps,
         fused=next(model.parameters()).is_cuda,
     )
-    schedule = LambdaLR(optimizer, lambda step: learning_rate_factor(step, config.schedule, config.max_steps))
+    schedule = RecipeSchedule(optimizer, config.schedule, config.max_steps)
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,92 +1,31 @@
-"""Which parameters decay and how fast each learns (paper appendix; the original's rules).
+"""Groups of parameters that share a learning rate and a weight decay.
 
-Three kinds of parameters, each with and without weight decay: those of the two backbones, those that were never
-pre-trained because they join the modalities, and those of the tasks' heads.
+Which parameter belongs where is a rule of the stage.
 """
 
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from torch import nn
 from torch.distributed.tensor import DTensor
 
-from fiber.models.gated_cross_attention import GatedCrossAttention
-from fiber.models.heads import ContrastiveHead, CrossModalHead, MaskedLanguageModelingHead, MatchingHead
-from fiber.models.window_attention import WindowAttention
-
-
-class Kind(StrEnum):
-    BACKBONE = "backbone"
-    CROSS_MODAL = "cross_modal"
-    HEAD = "head"
-
 
 class ParameterGroup(NamedTuple):
     """Where a parameter belongs."""
 
-    kind: Kind
+    kind: StrEnum
     learning_rate_multiplier: float
     weight_decay: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class GroupConfig:
-    """Multipliers of the base learning rate, and the decay."""
+class GroupRules(ABC):
+    """How a stage groups its parameters."""
 
-    weight_decay: float = 0.01
-    head_multiplier: float = 5.0
-    cross_modal_multiplier: float = 5.0
-
-    def multiplier(self, kind: Kind) -> float:
-        of_kind = {Kind.HEAD: self.head_multiplier, Kind.CROSS_MODAL: self.cross_modal_multiplier}
-        return of_kind.get(kind, 1.0)
-
-
-CROSS_MODAL_MODULES = (GatedCrossAttention, CrossModalHead, ContrastiveHead)
-HEAD_MODULES = (MaskedLanguageModelingHead, MatchingHead)
-
-
-def parameter_groups(model: nn.Module, config: GroupConfig) -> dict[str, ParameterGroup]:
-    """The group of every parameter by its name in `model`."""
-    no_decay = set(undecayed(model))
-    return {
-        name: ParameterGroup(kind, config.multiplier(kind), 0.0 if name in no_decay else config.weight_decay)
-        for name, kind in kinds(model).items()
-    }
-
-
-def kinds(model: nn.Module) -> dict[str, Kind]:
-    """Kind of every parameter: that of the innermost module that has one."""
-    found = dict.fromkeys((name for name, _ in model.named_parameters()), Kind.BACKBONE)
-    for prefix, module in model.named_modules():
-        kind = kind_of(module)
-        if kind is not None:
-            found |= dict.fromkeys((join(prefix, name) for name, _ in module.named_parameters()), kind)
-    return found
-
-
-def kind_of(module: nn.Module) -> Kind | None:
-    """Kind that a module gives to its parameters."""
-    if isinstance(module, CROSS_MODAL_MODULES):
-        return Kind.CROSS_MODAL
-    return Kind.HEAD if isinstance(module, HEAD_MODULES) else None
-
-
-def undecayed(model: nn.Module) -> Iterator[str]:
-    """Parameters without weight decay: biases, LayerNorms and relative position biases.
-
-    The query norm of the image blocks' cross-attention keeps its weight decayed, as the released weights were trained.
-    Gates and the temperature decay too.
-    """
-    for prefix, module in model.named_modules():
-        for name, _ in module.named_parameters(recurse=False):
-            norm = isinstance(module, nn.LayerNorm) and not prefix.endswith("query_norm")
-            position = isinstance(module, WindowAttention) and name == "relative_position_bias"
-            if name == "bias" or norm or position:
-                yield join(prefix, name)
+    @abstractmethod
+    def groups(self, model: nn.Module) -> dict[str, ParameterGroup]:
+        """The group of every parameter by its name in `model`."""
 
 
 def join(prefix: str, name: str) -> str:
@@ -94,11 +33,11 @@ def join(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
 
 
-def optimizer_groups(model: nn.Module, config: GroupConfig, learning_rate: float) -> list[dict[str, Any]]:
+def optimizer_groups(model: nn.Module, rules: GroupRules, learning_rate: float) -> list[dict[str, Any]]:
     """Parameters by group, as PyTorch's optimisers take them; frozen parameters are left out."""
     # Sharded and whole parameters cannot be updated in one call, so they are apart.
     grouped: dict[tuple[ParameterGroup, bool], list[nn.Parameter]] = {}
-    groups = parameter_groups(model, config)
+    groups = rules.groups(model)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             grouped.setdefault((groups[name], isinstance(parameter, DTensor)), []).append(parameter)
@@ -113,9 +52,9 @@ def optimizer_groups(model: nn.Module, config: GroupConfig, learning_rate: float
     ]
 
 
-def summarize_groups(model: nn.Module, config: GroupConfig) -> str:
+def summarize_groups(model: nn.Module, rules: GroupRules) -> str:
     """One line per group: tensors, elements, multiplier and decay."""
-    groups = parameter_groups(model, config)
+    groups = rules.groups(model)
     tensors, elements = Counter(groups.values()), Counter[ParameterGroup]()
     for name, parameter in model.named_parameters():
         elements[groups[name]] += parameter.numel()

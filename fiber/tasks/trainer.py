@@ -44,8 +44,8 @@ def build_trainer(
         precision=precision(settings),  # type: ignore[arg-type]
         max_steps=optimization.max_steps,
         logger=[build_logger(logger) for logger in config.logger.values()],
-        callbacks=callbacks(run_dir, settings, progress, max_broken=config.data.max_broken),
-        gradient_clip_val=settings.gradient_clip,
+        callbacks=callbacks(run_dir, settings, optimization, progress, max_broken=config.data.max_broken),
+        gradient_clip_val=optimization.gradient_clip,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         log_every_n_steps=settings.log_every,
@@ -100,7 +100,12 @@ def build_logger(config: DictConfig) -> Logger:
 
 
 def callbacks(
-    run_dir: Path, settings: TrainerConfig, progress: TrainingProgress, *, max_broken: float
+    run_dir: Path,
+    settings: TrainerConfig,
+    optimization: OptimizationConfig,
+    progress: TrainingProgress,
+    *,
+    max_broken: float,
 ) -> list[pl.Callback]:
     """Checkpoints last and best, pictures, progress, watch on broken images, averaged weights."""
     folder = checkpoint_folder(run_dir)
@@ -112,6 +117,6 @@ def callbacks(
         ModelCheckpoint(folder, "best", monitor=MONITORED, mode="max", enable_version_counter=False),
         LastCheckpoint(folder / LAST, every=settings.checkpoint_every),
     ]
-    if settings.ema_decay is not None:
-        built.append(EMAWeightAveraging(decay=settings.ema_decay))
+    if optimization.ema_decay is not None:
+        built.append(EMAWeightAveraging(decay=optimization.ema_decay))
     return built

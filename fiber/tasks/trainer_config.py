@@ -42,10 +42,6 @@ class TrainerConfig:
     """Compile the backbone: a minute at the start, faster steps after."""
     activation_checkpointing: bool = False
     """Compute activations again in the backward pass: less memory, a third more time."""
-    ema_decay: float | None = None
-    """Average the weights with this decay per step; the average is validated and kept as the model."""
-    gradient_clip: float | None = None
-    """Largest norm of the gradient."""
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "num_nodes", "log_every", "val_every", "checkpoint_every"):

@@ -14,7 +14,7 @@ from fiber.objectives.pretraining import PretrainingObjectiveConfig
 from fiber.tasks.acceleration import checkpoint_activations, compile_backbone
 from fiber.tasks.building import build_data, build_pretraining_model, plain
 from fiber.tasks.callbacks.progress import TrainingProgress
-from fiber.tasks.optimizer import OptimizationConfig
+from fiber.tasks.optimizer import CoarseOptimizationConfig
 from fiber.tasks.parameter_groups import summarize_groups
 from fiber.tasks.pretrain import PretrainTask
 from fiber.tasks.resuming import find_checkpoint, read_position
@@ -70,7 +70,7 @@ def prepare(config: DictConfig) -> Run:
     """Check the configuration and build the run; nothing is written yet."""
     directory = Path(config.run_dir)
     settings = build_dataclass(TrainerConfig, plain(config.trainer), "trainer")
-    optimization = build_dataclass(OptimizationConfig, plain(config.optimization), "optimization")
+    optimization = build_dataclass(CoarseOptimizationConfig, plain(config.optimization), "optimization")
     objective = build_dataclass(PretrainingObjectiveConfig, plain(config.objective), "objective")
     checkpoint = find_checkpoint(config.ckpt_path, directory)
     position = read_position(checkpoint) if checkpoint else None

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fiber.objectives.pretraining import PretrainingObjectiveConfig
 from fiber.tasks.building import build_model_config, plain
-from fiber.tasks.optimizer import OptimizationConfig
+from fiber.tasks.optimizer import CoarseOptimizationConfig
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.configs import build_dataclass
 
@@ -40,7 +40,7 @@ def test_every_option_composes_and_fills_its_dataclasses(override: str) -> None:
     config = composed([override])
     OmegaConf.resolve(config)
     build_dataclass(TrainerConfig, plain(config.trainer), "trainer")
-    build_dataclass(OptimizationConfig, plain(config.optimization), "optimization")
+    build_dataclass(CoarseOptimizationConfig, plain(config.optimization), "optimization")
     build_dataclass(PretrainingObjectiveConfig, plain(config.objective), "objective")
     build_model_config(config.model, image_size=config.image_size, max_text_length=16, vocab_size=300)
 
@@ -59,7 +59,7 @@ def test_every_logger_writes_to_the_run_directory(option: str) -> None:
 
 def test_coarse_pretraining_is_the_paper_recipe() -> None:
     config = composed(["stage=coarse"])
-    optimization = build_dataclass(OptimizationConfig, plain(config.optimization), "optimization")
+    optimization = build_dataclass(CoarseOptimizationConfig, plain(config.optimization), "optimization")
     assert (optimization.learning_rate, optimization.batch_size, optimization.max_steps) == (1e-5, 4096, 100_000)
     groups = optimization.groups
     assert (groups.weight_decay, groups.head_multiplier, groups.cross_modal_multiplier) == (0.01, 5, 5)

@@ -21,7 +21,7 @@ def metrics_of(run_dir: Path) -> dict[str, float]:
 
 
 def test_a_run_leaves_everything_in_its_directory(train: Train, tmp_path: Path) -> None:
-    extras = ("trainer.ema_decay=0.9", "trainer.activation_checkpointing=true", "trainer.gradient_clip=1.0")
+    extras = ("optimization.ema_decay=0.9", "trainer.activation_checkpointing=true", "optimization.gradient_clip=1.0")
     loggers = [override for override in SMALL if not override.startswith("logger")]
     result = train(*loggers, *extras, "optimization.max_steps=3", "data.augmentation=randaugment", "run_dir=run")
     assert result.returncode == 0, result.stderr[-2000:]

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from .comparison import is_coarse
+
 DEFAULT = Path(__file__).parent / "golden"
 REPORT = pytest.StashKey[list[str]]()
 
@@ -27,9 +29,11 @@ def fixture_directories(config: pytest.Config) -> list[Path]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "golden" in metafunc.fixturenames:
-        directories = fixture_directories(metafunc.config)
-        metafunc.parametrize("golden", directories, ids=[path.name for path in directories])
+    """`coarse_golden` and `fine_golden` stand for the directories of one stage."""
+    for stage, wanted in (("coarse_golden", True), ("fine_golden", False)):
+        if stage in metafunc.fixturenames:
+            directories = [path for path in fixture_directories(metafunc.config) if is_coarse(path) == wanted]
+            metafunc.parametrize(stage, directories, ids=[path.name for path in directories])
 
 
 @pytest.fixture

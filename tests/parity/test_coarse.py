@@ -3,7 +3,6 @@
 Axes: B pairs, L tokens, P embedding width, Q queue.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file
 from torch import Tensor
 
 from fiber.checkpoints.original_coarse import from_original, pretraining_names, to_original
@@ -22,15 +19,11 @@ from fiber.models.pretraining_model import FiberForPretraining
 from fiber.objectives.contrastive import contrastive_loss, similarities
 from fiber.objectives.masked_language_modeling import token_loss
 from fiber.objectives.matching import matching_labels, matching_loss
-from fiber.tasks.parameter_groups import GroupConfig, parameter_groups
+from fiber.tasks.coarse_parameter_groups import CoarseGroupConfig
 
-OUTPUT_TOLERANCE, GRADIENT_TOLERANCE = 2e-6, 1e-5
-EXPECTED = ("out/", "infer/", "v3/", "grad")
-LATER = ("out/vqa", "out/nlvr2", "out/caption")
-"""Entries of tasks that this library does not have yet."""
-ROUNDING = 1e-10
-"""Smallest magnitude of an entry that means anything. A softmax ignores what its logits have in common, so the
-gradients of key biases are zero, and stored as rounding noise around 1e-17."""
+from .comparison import Tensors, compare_entries, read_doubled, read_meta
+
+LATER = dict.fromkeys(("out/vqa", "out/nlvr2", "out/caption"), "its task is not part of the library yet")
 WITHOUT_COUNTERPART = re.compile(
     r"vqa_classifier|nlvr2_classifier|cross_modal_att_layers"  # heads of tasks to come
     r"|text_transformer\.pooler|rank_output|crossattention_t2i\.output\.LayerNorm"  # never used by the original
@@ -38,16 +31,15 @@ WITHOUT_COUNTERPART = re.compile(
 )
 """Parameters of the original that have no place here."""
 
-Tensors = dict[str, Tensor]
-
 
 class Fixture:
     """One directory: sizes, weights, inputs and expected values."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.meta: dict[str, Any] = read_meta(folder)
-        self.io = {name: doubled(value) for name, value in load_file(folder / "io.safetensors").items()}
-        self.state = {name: doubled(value) for name, value in load_file(folder / "reference_state.safetensors").items()}
+        self.io = read_doubled(folder / "io.safetensors")
+        self.state = read_doubled(folder / "reference_state.safetensors")
         self.config = read_config(self.meta["config"])
         self.names = pretraining_names(self.config)
 
@@ -66,27 +58,6 @@ class Fixture:
                 state[name] = resize_position_bias(value, window)
         model.load_state_dict(state)
         return model
-
-
-def read_meta(folder: Path) -> dict[str, Any]:
-    meta: dict[str, Any] = json.loads((folder / "meta.json").read_text())
-    return meta
-
-
-def is_coarse(folder: Path) -> bool:
-    """Whether this is the layout of `coarse_small`; the fine stage has another."""
-    meta = read_meta(folder)
-    return "param_groups" in meta and "resized_image_size" in meta["config"]
-
-
-def expected_entries(folder: Path) -> list[str]:
-    """Names of all expected values: outputs and gradients."""
-    with safe_open(folder / "io.safetensors", framework="pt") as file:
-        return sorted(name for name in file.keys() if name.startswith(EXPECTED))  # noqa: SIM118
-
-
-def doubled(value: Tensor) -> Tensor:
-    return value.double() if value.is_floating_point() else value
 
 
 def read_config(sizes: dict[str, Any]) -> FusionConfig:
@@ -226,25 +197,15 @@ def resized_entries(fixture: Fixture) -> Iterator[tuple[str, Tensor]]:
     )
 
 
-def largest_difference(value: Tensor, expected: Tensor) -> float:
-    """Largest absolute difference over the expected entry's largest magnitude."""
-    assert value.shape == expected.shape
-    return float((value.detach() - expected).abs().max() / expected.abs().max().clamp(min=ROUNDING))
-
-
 @pytest.fixture
-def coarse(golden: Path, report: list[str]) -> Fixture:
-    """The directory under comparison, where it is of a kind that the library has."""
-    if not is_coarse(golden):
-        report.append(f"{golden.name}: not covered yet, its stage is not part of the library")
-        report.append(f"compared 0 of {len(expected_entries(golden))} entries")
-        pytest.skip(f"{golden.name} is not covered yet")
-    return Fixture(golden)
+def coarse(coarse_golden: Path) -> Fixture:
+    """The directory under comparison."""
+    return Fixture(coarse_golden)
 
 
-def test_optimizer_groups_equal_the_original(golden: Path, coarse: Fixture, report: list[str]) -> None:
-    config = GroupConfig(weight_decay=0.01, head_multiplier=50.0, cross_modal_multiplier=5.0)
-    groups = parameter_groups(coarse.model(), config)
+def test_optimizer_groups_equal_the_original(coarse: Fixture, report: list[str]) -> None:
+    config = CoarseGroupConfig(weight_decay=0.01, head_multiplier=50.0, cross_modal_multiplier=5.0)
+    groups = config.groups(coarse.model())
     expected = coarse.meta["param_groups"]
     ours = {
         original: [groups[name.ours].weight_decay, groups[name.ours].learning_rate_multiplier]
@@ -252,31 +213,17 @@ def test_optimizer_groups_equal_the_original(golden: Path, coarse: Fixture, repo
         for original in name.originals
     }
     left_out = sorted(set(expected) - set(ours))
-    report.append(f"{golden.name}: {len(ours)} of {len(expected)} optimiser groups compared")
+    report.append(f"{coarse.folder.name}: {len(ours)} of {len(expected)} optimiser groups compared")
     report.extend(f"  left out   {name} (no such parameter here)" for name in left_out)
     assert {name: expected[name] for name in ours} == ours
     assert all(WITHOUT_COUNTERPART.search(name) for name in left_out), left_out
 
 
-def test_every_entry_equals_the_original(golden: Path, coarse: Fixture, report: list[str]) -> None:
+def test_every_entry_equals_the_original(coarse: Fixture, report: list[str]) -> None:
     model = coarse.model()
     values: Tensors = {}
     for entries in (fused_entries, dual_encoder_entries, pretraining_entries):
         values.update(entries(coarse, model))
     values.update(resized_entries(coarse))
 
-    expected = expected_entries(golden)
-    differences = {name: largest_difference(values[name], coarse.io[name]) for name in expected if name in values}
-    left_out = [name for name in expected if name not in values]
-    report.append(f"{golden.name}: largest difference of each entry over its largest magnitude")
-    report.extend(f"  {difference:9.2e}  {name}" for name, difference in differences.items())
-    report.extend(f"  left out   {name} (its task is not part of the library yet)" for name in left_out)
-    report.append(f"compared {len(differences)} of {len(expected)} entries")
-
-    assert all(name.startswith(LATER) for name in left_out), left_out
-    wrong = {
-        name: difference
-        for name, difference in differences.items()
-        if not difference <= (GRADIENT_TOLERANCE if name.startswith("grad/") else OUTPUT_TOLERANCE)  # NaN is wrong too
-    }
-    assert not wrong
+    compare_entries(coarse.folder, values, coarse.io, report, left_out_because=LATER)

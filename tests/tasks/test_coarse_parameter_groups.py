@@ -6,10 +6,11 @@ import pytest
 
 from fiber.models.config import FusionConfig, RobertaConfig, SwinConfig
 from fiber.models.pretraining_model import FiberForPretraining
-from fiber.tasks.optimizer import OptimizationConfig, configure_optimizer
-from fiber.tasks.parameter_groups import GroupConfig, Kind, optimizer_groups, parameter_groups, summarize_groups
+from fiber.tasks.optimizer import CoarseOptimizationConfig, configure_optimizer
+from fiber.tasks.coarse_parameter_groups import CoarseGroupConfig, Kind
+from fiber.tasks.parameter_groups import optimizer_groups, summarize_groups
 
-CONFIG = GroupConfig(weight_decay=0.01, head_multiplier=50.0, cross_modal_multiplier=5.0)
+CONFIG = CoarseGroupConfig(weight_decay=0.01, head_multiplier=50.0, cross_modal_multiplier=5.0)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def model() -> FiberForPretraining:
 
 def test_groups_of_the_paper_model_hold_the_original_numbers_of_elements() -> None:
     model = FiberForPretraining(FusionConfig(image=SwinConfig(window_size=7)))
-    groups = parameter_groups(model, CONFIG)
+    groups = CONFIG.groups(model)
     elements = Counter[tuple[Kind, bool]]()
     for name, parameter in model.named_parameters():
         elements[groups[name].kind, groups[name].weight_decay > 0] += parameter.numel()
@@ -45,7 +46,7 @@ def test_groups_of_the_paper_model_hold_the_original_numbers_of_elements() -> No
 
 
 def test_decay_follows_the_original_exceptions(model: FiberForPretraining) -> None:
-    groups = parameter_groups(model, CONFIG)
+    groups = CONFIG.groups(model)
 
     def decays(ending: str) -> set[float]:
         found = {group.weight_decay for name, group in groups.items() if name.endswith(ending)}
@@ -84,7 +85,7 @@ def test_summary_counts_every_element(model: FiberForPretraining) -> None:
 
 
 def test_schedule_scales_every_group_alike(model: FiberForPretraining) -> None:
-    config = OptimizationConfig(learning_rate=1e-3, batch_size=8, max_steps=10, groups=CONFIG)
+    config = CoarseOptimizationConfig(learning_rate=1e-3, batch_size=8, max_steps=10, groups=CONFIG)
     configured = configure_optimizer(model, config)
     optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]  # type: ignore[index]
     assert all(group["lr"] == 0 for group in optimizer.param_groups)
