@@ -100,7 +100,9 @@ def test_a_damaged_index_is_made_anew(tmp_path: Path, damage: str) -> None:
     else:
         content[{"magic": 0, "header": 17, "offsets": 16 + length + 3}[damage]] ^= 0xFF
     index.write_bytes(content)
-    assert [AnnotationIndex(path, layout="test", build=build)[number] for number in range(3)] == RECORDS
+    mended = AnnotationIndex(path, layout="test", build=build)
+    assert [mended[number] for number in range(3)] == RECORDS
+    assert mended.sizes.tolist() == [[0, 1], [1, 2], [2, 3]]
     AnnotationIndex(path, layout="test", build=refuse)
 
 
@@ -201,3 +203,14 @@ def test_a_cache_folder_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch
         AnnotationIndex(path, layout="test", build=build)
     with pytest.raises(UserError, match=r"absent\.json does not exist"):
         AnnotationIndex(tmp_path / "absent.json", layout="test", build=build)
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError("No space left on device")
+
+    path = write(tmp_path, RECORDS)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match=r"\.index cannot be written \(No space left.*set FIBER_CACHE"):
+        AnnotationIndex(path, layout="test", build=build)
+    assert {file.suffix for file in index_path(path, "test").parent.iterdir()} == {".lock"}
