@@ -11,7 +11,9 @@ from fiber.benchmarks.forward import benchmark_forward
 from fiber.benchmarks.input_pipeline import benchmark_input
 from fiber.benchmarks.report import Row, append_csv, print_table, write_json
 from fiber.benchmarks.step import StepSettings, benchmark_step
-from fiber.tasks.building import build_data, build_model_config
+from fiber.data.transforms import STRIDE
+from fiber.tasks.building import build_model_config
+from fiber.tasks.coarse_building import build_pair_data
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.errors import UserError
 
@@ -54,7 +56,7 @@ def step_settings(config: DictConfig) -> StepSettings:
         raise UserError("device=cuda: PyTorch sees no GPU here.")
     model = build_model_config(
         config.model,
-        image_size=config.image_size,
+        default_window=config.image_size // STRIDE,
         max_text_length=config.max_text_length,
         vocab_size=config.vocab_size,
     )
@@ -73,7 +75,7 @@ def step_settings(config: DictConfig) -> StepSettings:
 def time_input(config: DictConfig) -> list[Row]:
     """Batches of the configured data."""
     trainer = TrainerConfig(batch_size=config.batch_size, num_workers=config.num_workers)
-    data_module, _ = build_data(config, trainer)
+    data_module, _ = build_pair_data(config, trainer)
     return benchmark_input(data_module, num_batches=4 * config.repeats)
 
 

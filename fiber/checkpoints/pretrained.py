@@ -151,7 +151,8 @@ def fill(
     backbone: FusionBackbone, state: State, names_of: Callable[[FusionConfig], Iterator[TensorName]], source: str
 ) -> LoadReport:
     """Load what `names_of` the backbone lists; only the cross-attention may be missing."""
-    listed = tuple(names_of(backbone.config))
+    own = {f"backbone.{key}" for key in backbone.state_dict()}  # a detector's backbone has no final image norm
+    listed = tuple(name for name in names_of(backbone.config) if name.ours in own)
     names = tuple(name for name in listed if CROSS_ATTENTION not in name.ours)
     used = {original for name in names for original in name.originals}
     missing = sorted(used - set(state))

@@ -1,4 +1,4 @@
-"""Samples and batches of image-text pairs.
+"""Samples and batches, those of image-text pairs among them.
 
 Axes: B pairs, L text tokens, S image side in pixels.
 """
@@ -33,8 +33,27 @@ class PairSample(NamedTuple):
     broken: tuple[str, ...]  # locations of broken images passed over on the way to this one
 
 
-@dataclass(frozen=True, slots=True)
-class PairBatch:
+@dataclass(frozen=True)
+class TensorBatch:
+    """A batch whose tensors move together."""
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        """Copy every tensor to `device`."""
+        return self.map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Self:
+        """Copy every tensor to page-locked memory (called by the data loader)."""
+        return self.map(Tensor.pin_memory)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """Apply `function` to every tensor."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        changed = {name: function(value) for name, value in values.items() if isinstance(value, Tensor)}
+        return replace(self, **changed)
+
+
+@dataclass(frozen=True)
+class PairBatch(TensorBatch):
     """A collated batch of image-text pairs.
 
     Pixels stay uint8 until they are on the device: a quarter of the traffic, and what the queue keeps.
@@ -54,17 +73,3 @@ class PairBatch:
 
     def __len__(self) -> int:
         return self.image.shape[0]
-
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
-        """Copy every tensor to `device`."""
-        return self.map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
-
-    def pin_memory(self) -> Self:
-        """Copy every tensor to page-locked memory (called by the data loader)."""
-        return self.map(Tensor.pin_memory)
-
-    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
-        """Apply `function` to every tensor."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        changed = {name: function(value) for name, value in values.items() if isinstance(value, Tensor)}
-        return replace(self, **changed)  # type: ignore[arg-type]

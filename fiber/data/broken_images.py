@@ -7,6 +7,8 @@ from fiber.utils.errors import UserError
 MIN_SAMPLES = 1000
 """Samples after which the share means something; a few early failures do not stop a long run."""
 MAX_NAMED = 20
+MAX_REPLACEMENTS = 10
+"""Samples passed over for one before it is given up."""
 
 
 class BrokenImageLog:
@@ -54,3 +56,41 @@ class BrokenImageLog:
                 f"{self.num_broken} of {self.num_samples} samples met an image that cannot be read, more than "
                 f"data.max_broken={self.max_share:g}:\n  {listed}{more}\nMend the files, or raise data.max_broken."
             )
+
+
+class Replacements:
+    """What was passed over on the way to one sample.
+
+    Args:
+        name: of the data set, for messages.
+        training: in training another sample stands in for one that cannot be used; in evaluation it is an error.
+    """
+
+    def __init__(self, name: str, *, training: bool) -> None:
+        self.name = name
+        self.training = training
+        self.broken: list[str] = []
+        """Locations of broken images."""
+        self.num_passed = 0
+
+    def pass_over(self, location: str, error: OSError) -> None:
+        """Note a broken image.
+
+        Raises:
+            UserError: in evaluation, or after ten samples in a row.
+        """
+        if not self.training:
+            raise UserError(f"{self.name}: cannot evaluate without {location}: {error}") from error
+        self.broken.append(location)
+        self.count()
+
+    def count(self) -> None:
+        """Count a sample that cannot be used, for whatever reason.
+
+        Raises:
+            UserError: after ten in a row.
+        """
+        self.num_passed += 1
+        if self.num_passed == MAX_REPLACEMENTS:
+            names = ", ".join(self.broken) or "their annotations are at fault"
+            raise UserError(f"{self.name}: {MAX_REPLACEMENTS} images in a row cannot be read: {names}")

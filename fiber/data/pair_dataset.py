@@ -1,25 +1,13 @@
 """Image-text pairs of one reader."""
 
-from typing import Protocol
-
 import numpy as np
 from torch.utils.data import Dataset
 
 from fiber.data.batch import PairSample, SampleKey
+from fiber.data.broken_images import Replacements
 from fiber.data.readers.base import BrokenImageError, CaptionReader
 from fiber.data.transforms import PixelTransform
 from fiber.utils.errors import UserError
-
-MAX_REPLACEMENTS = 10
-"""Broken images passed over for one sample before it is given up."""
-
-
-class PairSource(Protocol):
-    """What the sampler and the loader need of pairs, whether of one reader or of several."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, key: SampleKey) -> PairSample: ...
 
 
 class PairDataset(Dataset[PairSample]):
@@ -67,7 +55,7 @@ class PairDataset(Dataset[PairSample]):
             UserError: a broken image in evaluation, or ten in a row in training.
         """
         rng = np.random.default_rng([self.seed, key.draw])
-        broken: list[str] = []
+        replacements = Replacements(self.reader.name, training=self.training)
         index = key.sample
         while True:
             image_index = int(np.searchsorted(self.starts, index, side="right")) - 1
@@ -75,19 +63,7 @@ class PairDataset(Dataset[PairSample]):
                 image = self.reader.load_image(image_index)
                 break
             except BrokenImageError as error:
-                self.pass_over(image_index, broken, error)
+                replacements.pass_over(self.reader.location(image_index), error)
                 index = int(rng.integers(len(self)))
         caption = self.reader.captions(image_index)[index - int(self.starts[image_index])]
-        return PairSample(self.transform(image, rng), caption, image_index, key, tuple(broken))
-
-    def pass_over(self, image_index: int, broken: list[str], error: BrokenImageError) -> None:
-        """Note a broken image; raise where another may not stand in for it."""
-        location = self.reader.location(image_index)
-        if not self.training:
-            raise UserError(f"{self.reader.name}: cannot evaluate without {location}: {error}") from error
-        broken.append(location)
-        if len(broken) == MAX_REPLACEMENTS:
-            names = ", ".join(broken)
-            raise UserError(
-                f"{self.reader.name}: {MAX_REPLACEMENTS} images in a row cannot be read: {names}"
-            ) from error
+        return PairSample(self.transform(image, rng), caption, image_index, key, tuple(replacements.broken))

@@ -59,14 +59,25 @@ class TextTokenizer:
 
     def encode(self, texts: Sequence[str], max_length: int) -> TokenizedText:
         """Tokens of `texts`, cut to `max_length` (special tokens included) and padded to it."""
-        ids = torch.full((len(texts), max_length), self.pad_id)
+        encodings = self.encode_batch(texts)
+        ids = self.pad([encoding.ids for encoding in encodings], max_length)
         content = torch.zeros(len(texts), max_length, dtype=torch.bool)
-        for row, (text, encoding) in enumerate(zip(texts, self.encode_batch(texts), strict=True)):
-            tokens = [self.bos_id, *encoding.ids[: max_length - 2], self.eos_id]
-            ids[row, : len(tokens)] = torch.tensor(tokens)
+        for row, (text, encoding) in enumerate(zip(texts, encodings, strict=True)):
             flags = content_tokens(text, encoding.offsets[: max_length - 2])
             content[row, 1 : 1 + len(flags)] = torch.tensor(flags, dtype=torch.bool)
         return TokenizedText(ids, ids != self.pad_id, content)
+
+    def pad(self, token_ids: Sequence[Sequence[int]], length: int) -> Tensor:
+        """Tokens without special ones, cut and padded: int64 B L, `<s> ... </s>` and padding."""
+        ids = torch.full((len(token_ids), length), self.pad_id)
+        for row, tokens in zip(ids, token_ids, strict=True):
+            whole = [self.bos_id, *tokens[: length - 2], self.eos_id]
+            row[: len(whole)] = torch.tensor(whole)
+        return ids
+
+    def count(self, text: str) -> int:
+        """Number of tokens of a text, special ones not counted."""
+        return len(self.encode_batch([text])[0].ids)
 
     def encode_batch(self, texts: Sequence[str]) -> list:  # type: ignore[type-arg]
         """Encodings without special tokens; the lengths are ours to choose."""

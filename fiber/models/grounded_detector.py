@@ -5,7 +5,7 @@ Axes: B images, S_h S_w pixels, L text tokens, D text width, C_s width of an ima
 
 from torch import Tensor, nn
 
-from fiber.models.detector_config import DetectorConfig
+from fiber.models.detector_config import ChannelOrder, DetectorConfig
 from fiber.models.feature_pyramid import FeaturePyramid
 from fiber.models.fusion_backbone import FusionBackbone
 from fiber.models.grounding_head import DetectorOutput, GroundingHead
@@ -31,7 +31,9 @@ class GroundedDetector(nn.Module):
         initialize(self.backbone, config.backbone.initializer_std)
 
     def encode_image(self, pixels: Tensor) -> ImageTrunk:
-        """Image blocks below the fusion: B 3 S_h S_w, normalised, sides multiples of 32."""
+        """Image blocks below the fusion: B 3 S_h S_w, normalised RGB, sides multiples of 32."""
+        if self.config.channel_order is ChannelOrder.BGR:
+            pixels = pixels.flip(1)
         return self.backbone.encode_image(pixels, keep_stages=True)
 
     def encode_text(self, token_ids: Tensor, mask: Tensor) -> TextTrunk:
@@ -52,7 +54,7 @@ class GroundedDetector(nn.Module):
         """Images with their texts.
 
         Args:
-            pixels: B 3 S_h S_w, normalised; sides multiples of 32, padding 0.
+            pixels: B 3 S_h S_w, normalised RGB; sides multiples of 32, padding 0.
             token_ids: int64 B L, `<s> ... </s>` and padding.
             mask: bool B L, True = real token.
         """

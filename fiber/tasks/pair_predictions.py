@@ -13,7 +13,7 @@ from fiber.data.batch import PairBatch
 from fiber.data.tokenization import TextTokenizer
 from fiber.evaluation.pretraining import PairEvaluation
 from fiber.objectives.masked_language_modeling import IGNORED
-from fiber.tasks.callbacks.pictures import NUM_RETRIEVED, FilledWord, PairPrediction, RetrievedCaption
+from fiber.tasks.pair_pictures import NUM_RETRIEVED, FilledWord, PairPrediction, RetrievedCaption
 
 NUM_PREDICTIONS = 8
 

@@ -11,6 +11,7 @@ from fiber.utils.errors import UserError
 
 AUTO = "auto"
 LAST = "last.ckpt"
+BEST = "best.ckpt"
 SHARDED_META = "meta.pt"
 """File of a sharded checkpoint that holds everything but tensors."""
 

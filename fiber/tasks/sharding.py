@@ -1,4 +1,4 @@
-"""FSDP2 around the pre-training model, which does not know it."""
+"""FSDP2 around models that do not know it."""
 
 import torch
 import torch.distributed as dist
@@ -6,28 +6,41 @@ from torch import nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
+from fiber.models.fusion_backbone import FusionBackbone
+from fiber.models.grounded_detector import GroundedDetector
 from fiber.models.pretraining_model import FiberForPretraining
 from fiber.tasks.acceleration import VERBS
 
 
-def shard_model(model: FiberForPretraining, mesh: DeviceMesh) -> None:
-    """Shard parameters, gradients and optimiser state over the processes of `mesh`, in place.
+def shard_backbone(backbone: FusionBackbone, mesh: DeviceMesh) -> None:
+    """Shard the parameters of the fused backbone over the processes of `mesh`, in place.
 
     Every block is gathered for its own forward and backward only; what lies between the blocks belongs to the backbone,
-    gathered for the duration of a verb. The temperature, one number, stays whole on every process.
+    gathered for the duration of a verb.
     """
-    backbone = model.backbone
     for layer in (*backbone.image.blocks, *backbone.text.layers):
         fully_shard(layer, mesh=mesh)
     fully_shard(backbone, mesh=mesh)
     for verb in VERBS:
         register_fsdp_forward_method(backbone, verb)
+
+
+def shard_pretraining_model(model: FiberForPretraining, mesh: DeviceMesh) -> None:
+    """Shard parameters, gradients and optimiser state, in place. The temperature, one number, stays whole."""
+    shard_backbone(model.backbone, mesh)
     for head in (model.cross_modal_head, model.masked_language_modeling_head, model.matching_head):
         fully_shard(head, mesh=mesh)
     fully_shard(model.contrastive_head, mesh=mesh)
     for method in ("embed_image", "embed_text"):
         register_fsdp_forward_method(model.contrastive_head, method)
     model.temperature.register_post_accumulate_grad_hook(average_gradient)  # type: ignore[no-untyped-call]
+
+
+def shard_detector(model: GroundedDetector, mesh: DeviceMesh) -> None:
+    """Shard parameters, gradients and optimiser state, in place."""
+    shard_backbone(model.backbone, mesh)
+    for module in (*model.stage_norms, model.pyramid, *model.head.blocks, model.head):
+        fully_shard(module, mesh=mesh)
 
 
 def average_gradient(parameter: torch.Tensor) -> None:

@@ -15,19 +15,21 @@ from pytorch_lightning.strategies import Strategy as LightningStrategy
 
 from fiber.tasks.accumulation import accumulation_steps
 from fiber.tasks.callbacks.broken_image_monitor import BrokenImageMonitor
+from fiber.tasks.callbacks.defect_monitor import DefectMonitor
+from fiber.tasks.callbacks.finite_loss import FiniteLoss
 from fiber.tasks.callbacks.last_checkpoint import LastCheckpoint
-from fiber.tasks.callbacks.pictures import PredictionPictures
+from fiber.tasks.callbacks.prediction_pictures import PredictionPictures
 from fiber.tasks.callbacks.progress import TrainingProgress
 from fiber.tasks.optimizer import OptimizationConfig
-from fiber.tasks.resuming import LAST, checkpoint_folder
+from fiber.tasks.resuming import BEST, LAST, checkpoint_folder
 from fiber.tasks.trainer_config import Strategy, TrainerConfig
-
-MONITORED = "val/retrieval/mean_recall_1"
-"""Best model: mean recall at rank 1 of both directions on the validation split."""
 
 
 def build_trainer(
-    config: DictConfig, settings: TrainerConfig, optimization: OptimizationConfig, progress: TrainingProgress
+    config: DictConfig,
+    settings: TrainerConfig,
+    optimization: OptimizationConfig,
+    progress: TrainingProgress,
 ) -> pl.Trainer:
     """Trainer with the recipe's batch made up by accumulation.
 
@@ -107,16 +109,24 @@ def callbacks(
     *,
     max_broken: float,
 ) -> list[pl.Callback]:
-    """Checkpoints last and best, pictures, progress, watch on broken images, averaged weights."""
+    """Last checkpoint, pictures, progress, watch on broken images, averaged weights."""
     folder = checkpoint_folder(run_dir)
     built: list[pl.Callback] = [
         progress,
         BrokenImageMonitor(max_share=max_broken),
+        DefectMonitor(),
+        FiniteLoss(every=settings.log_every),
         LearningRateMonitor(logging_interval="step"),
         PredictionPictures(run_dir / "predictions.png"),
-        ModelCheckpoint(folder, "best", monitor=MONITORED, mode="max", enable_version_counter=False),
         LastCheckpoint(folder / LAST, every=settings.checkpoint_every),
     ]
     if optimization.ema_decay is not None:
         built.append(EMAWeightAveraging(decay=optimization.ema_decay))
     return built
+
+
+def best_checkpoint(run_dir: Path, monitored: str) -> ModelCheckpoint:
+    """Keeps the model that was best on a validation metric."""
+    return ModelCheckpoint(
+        checkpoint_folder(run_dir), Path(BEST).stem, monitor=monitored, mode="max", enable_version_counter=False
+    )

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,16 +10,18 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
 
-from fiber.data.pair_data_module import PairDataModule
-from fiber.objectives.pretraining import PretrainingObjectiveConfig
+from fiber.data.data_module import TrainingDataModule
+from fiber.tasks import coarse_building, fine_building
 from fiber.tasks.acceleration import checkpoint_activations, compile_backbone
-from fiber.tasks.building import build_data, build_pretraining_model, plain
+from fiber.tasks.building import RunParts, plain
 from fiber.tasks.callbacks.progress import TrainingProgress
-from fiber.tasks.optimizer import CoarseOptimizationConfig
+from fiber.tasks.coarse_building import build_coarse_pretraining
+from fiber.tasks.fine_building import build_fine_pretraining
+from fiber.tasks.optimizer import OptimizationConfig
 from fiber.tasks.parameter_groups import summarize_groups
-from fiber.tasks.pretrain import PretrainTask
 from fiber.tasks.resuming import find_checkpoint, read_position
-from fiber.tasks.trainer import build_trainer
+from fiber.tasks.task import TrainingTask
+from fiber.tasks.trainer import best_checkpoint, build_trainer
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.configs import build_dataclass
 
@@ -60,35 +63,50 @@ class Run(NamedTuple):
     directory: Path
     checkpoint: Path | None
     """Where it goes on from."""
-    data_module: PairDataModule
-    task: PretrainTask
+    data_module: TrainingDataModule
+    task: TrainingTask
     trainer: pl.Trainer
     progress: TrainingProgress
+    notes: tuple[str, ...]
+    """How the model starts."""
+
+
+class Recipe(NamedTuple):
+    """How a stage and a task are built."""
+
+    build: Callable[..., RunParts]
+    optimization: Callable[[DictConfig], OptimizationConfig]
+
+
+RECIPES: Mapping[tuple[str, str], Recipe] = {
+    ("coarse", "pretrain"): Recipe(build_coarse_pretraining, coarse_building.optimization_config),
+    ("fine", "pretrain"): Recipe(build_fine_pretraining, fine_building.optimization_config),
+}
+"""By stage and task."""
 
 
 def prepare(config: DictConfig) -> Run:
     """Check the configuration and build the run; nothing is written yet."""
     directory = Path(config.run_dir)
+    recipe = RECIPES[config.stage.name, config.task.name]
     settings = build_dataclass(TrainerConfig, plain(config.trainer), "trainer")
-    optimization = build_dataclass(CoarseOptimizationConfig, plain(config.optimization), "optimization")
-    objective = build_dataclass(PretrainingObjectiveConfig, plain(config.objective), "objective")
+    optimization = recipe.optimization(config)
     checkpoint = find_checkpoint(config.ckpt_path, directory)
     position = read_position(checkpoint) if checkpoint else None
     pl.seed_everything(config.seed, verbose=False)
 
     progress = TrainingProgress(log_every=settings.log_every)
     trainer = build_trainer(config, settings, optimization, progress)
-    data_module, tokenizer = build_data(config, settings)
+    task, data_module, notes = recipe.build(config, settings, resuming=checkpoint is not None)
+    trainer.callbacks.append(best_checkpoint(directory, task.monitored))  # type: ignore[attr-defined]
     data_module.check_size(trainer.world_size)
     if position is not None:
         data_module.resume_at(epoch=position.epoch, batch=position.batch)
-    model = build_pretraining_model(config, vocab_size=tokenizer.vocab_size, pretrained=checkpoint is None)
     if settings.activation_checkpointing:
-        checkpoint_activations(model.backbone)
+        checkpoint_activations(task.backbone)
     if settings.compile:
-        compile_backbone(model.backbone)
-    task = PretrainTask(model, objective=objective, optimization=optimization, tokenizer=tokenizer, seed=config.seed)
-    return Run(directory, checkpoint, data_module, task, trainer, progress)
+        compile_backbone(task.backbone)
+    return Run(directory, checkpoint, data_module, task, trainer, progress, notes)
 
 
 def announce(run: Run, config: DictConfig) -> None:
@@ -104,12 +122,14 @@ def announce(run: Run, config: DictConfig) -> None:
 def opening(run: Run, config: DictConfig) -> str:
     """What is about to happen, in a few lines."""
     trainer, optimization = run.trainer, run.task.optimization
+    num_val = sum(map(len, run.data_module.val_samples))  # type: ignore[arg-type]
     lines = [
         f"{config.stage.name} {config.task.name} in {run.directory}",
-        f"{len(run.data_module.train_pairs):,} training pairs, {len(run.data_module.val_pairs):,} validation pairs",
-        f"batch of {optimization.batch_size} = {run.data_module.config.batch_size} pairs x {trainer.world_size} "
+        f"{len(run.data_module.train_samples):,} training samples, {num_val:,} to validate on",
+        f"batch of {optimization.batch_size} = {run.data_module.loading.batch_size} samples x {trainer.world_size} "
         f"devices x {trainer.accumulate_grad_batches} accumulated, {optimization.max_steps:,} steps",
     ]
+    lines += run.notes
     if run.checkpoint is not None:
         lines.append(f"resuming from {run.checkpoint}")
     elif config.ckpt_path is not None:

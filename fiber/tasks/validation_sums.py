@@ -7,7 +7,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from fiber.evaluation.pretraining import METRICS, PairEvaluation
-from fiber.utils.distributed import is_distributed
+from fiber.utils.distributed import gather_objects, is_distributed
 
 
 def mean_metrics(batches: Sequence[PairEvaluation], device: torch.device) -> dict[str, float]:
@@ -23,8 +23,4 @@ def mean_metrics(batches: Sequence[PairEvaluation], device: torch.device) -> dic
 
 def gather_uneven(parts: Sequence[Tensor]) -> Tensor:
     """Rows of all processes in order of their ranks, which may hold different numbers of them."""
-    if not is_distributed():
-        return torch.cat(list(parts))
-    everyone: list[list[Tensor]] = [[]] * dist.get_world_size()
-    dist.all_gather_object(everyone, [part.cpu() for part in parts])
-    return torch.cat([part for rank in everyone for part in rank])
+    return torch.cat([part for rank in gather_objects([part.cpu() for part in parts]) for part in rank])

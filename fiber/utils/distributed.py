@@ -1,8 +1,12 @@
 """Collectives that are the identity in a single process. Axes: B rows of this process, G rows of all."""
 
+from typing import TypeVar
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+T = TypeVar("T")
 
 
 def is_distributed() -> bool:
@@ -43,3 +47,12 @@ def mean_over_processes(value: Tensor) -> Tensor:
     total = value.detach().clone()
     dist.all_reduce(total)
     return total / world_size()
+
+
+def gather_objects(value: T) -> list[T]:
+    """A picklable object of every process, in the order of their ranks."""
+    if not is_distributed():
+        return [value]
+    everyone: list[T] = [value] * world_size()
+    dist.all_gather_object(everyone, value)
+    return everyone

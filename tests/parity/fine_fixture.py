@@ -6,7 +6,7 @@ from typing import Any
 from fiber.checkpoints.original_coarse import from_original
 from fiber.checkpoints.original_fine import detector_names
 from fiber.models.config import FusionConfig, RobertaConfig, SwinConfig
-from fiber.models.detector_config import DetectorConfig
+from fiber.models.detector_config import ChannelOrder, DetectorConfig
 from fiber.models.grounded_detector import GroundedDetector
 from fiber.objectives.grounding import ImageTargets
 
@@ -52,6 +52,7 @@ class FineFixture:
             num_groups=sizes["group_norm_groups"],
             text_budget=sizes["max_query_len"],
             query_norm=query_norm,
+            channel_order=ChannelOrder.RGB,  # the fixture holds what the network reads
         )
 
     def model(self, *, third_version: bool = False) -> GroundedDetector:

@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 
 from fiber.data.batch import PairBatch
 from fiber.data.broken_images import BrokenImageLog
+from fiber.data.grounding_batch import GroundingBatch
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ class BrokenImageMonitor(pl.Callback):
         self.broken = BrokenImageLog(max_share)
 
     def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: PairBatch, batch_idx: int
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: PairBatch | GroundingBatch, batch_idx: int
     ) -> None:
         for location in self.broken.add(len(batch), batch.broken):
             log.warning("passed over a broken image: %s", location)

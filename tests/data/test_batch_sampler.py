@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from fiber.data.batch import PairSample, SampleKey
 from fiber.data.mixture import Mixture
-from fiber.data.pair_batch_sampler import EvaluationBatchSampler, TrainingBatchSampler
+from fiber.data.batch_sampler import EvaluationBatchSampler, TrainingBatchSampler
 from fiber.utils.errors import UserError
 
 

@@ -6,33 +6,34 @@ Axes: B pairs, L text tokens, P embedding width.
 from dataclasses import asdict
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
+from PIL import Image
 from torch import Tensor
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule
+from torch.distributed.device_mesh import DeviceMesh
 
 from fiber.data.batch import PairBatch, SampleKey
 from fiber.data.normalization import normalize_pixels
 from fiber.data.pair_data_module import PairDataModule
 from fiber.data.tokenization import TextTokenizer
 from fiber.evaluation.pretraining import EvaluationInputs, evaluate_pairs, zero_shot_recall
+from fiber.models.fusion_backbone import FusionBackbone
 from fiber.models.pretraining_model import FiberForPretraining, PairEmbeddings
 from fiber.objectives.pairs import EmbeddedPairs, RawPairs
 from fiber.objectives.passes import PretrainingInputs
 from fiber.objectives.pretraining import PretrainingObjective, PretrainingObjectiveConfig
 from fiber.objectives.queue import QueueState
-from fiber.tasks.callbacks.pictures import PairPrediction
-from fiber.tasks.optimizer import OptimizationConfig, configure_optimizer
+from fiber.tasks.optimizer import OptimizationConfig
+from fiber.tasks.pair_pictures import PairPrediction, draw_pairs
 from fiber.tasks.pair_predictions import ValidationBatch, predict_pairs
-from fiber.tasks.sharding import shard_model
+from fiber.tasks.sharding import shard_pretraining_model
+from fiber.tasks.task import TrainingTask
 from fiber.tasks.validation_sums import gather_uneven, mean_metrics
 from fiber.utils.distributed import mean_over_processes
 
 QUEUE_KEY = "pair_queue"
 
 
-class PretrainTask(pl.LightningModule):
+class CoarsePretraining(TrainingTask):
     """MLM, ITC and ITM on image-text pairs.
 
     Logs `train/{loss,mlm_loss,itc_loss,itm_loss,temperature}` per step and, per validation,
@@ -40,12 +41,14 @@ class PretrainTask(pl.LightningModule):
     `val/retrieval/*`, all over the whole split and all processes.
 
     Args:
-        model: the network, which knows nothing of training.
+        model: the network.
         objective: how the losses are computed.
         optimization: optimiser, groups and schedule.
         tokenizer: turns predicted tokens into words.
         seed: of the draws of negatives.
     """
+
+    model: FiberForPretraining
 
     def __init__(
         self,
@@ -56,31 +59,29 @@ class PretrainTask(pl.LightningModule):
         tokenizer: TextTokenizer,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        self.model = model
-        self.optimization = optimization
+        super().__init__(model, optimization=optimization, tokenizer=tokenizer)
         self.seed = seed
         self.objective = PretrainingObjective(objective, normalize=normalize_pixels, seed=seed)
-        self.tokenizer = tokenizer
         self.first_batch: PairBatch | None = None
         self.validation: list[ValidationBatch] = []
-        self.metrics: dict[str, float] = {}
-        """Of the last validation."""
-        self.validated_step = -1
         self.predictions: list[PairPrediction] = []
         """Of a few pairs of the last validation, for people to look at."""
         self.queue_to_restore: QueueState | None = None
 
-    def configure_model(self) -> None:
-        """Shard the model where the strategy asks for it; Lightning calls this before every fit and validation."""
-        if self.device_mesh is not None and not isinstance(self.model.backbone, FSDPModule):
-            # Lightning's own mesh takes the devices of a node for tensor parallelism; all of them hold data here.
-            shard_model(
-                self.model, init_device_mesh(self.trainer.strategy.root_device.type, (self.trainer.world_size,))
-            )
+    @property
+    def backbone(self) -> FusionBackbone:
+        return self.model.backbone
 
-    def configure_optimizers(self) -> Any:
-        return configure_optimizer(self.model, self.optimization)
+    @property
+    def monitored(self) -> str:
+        """Mean recall at rank 1 of both directions on the validation split."""
+        return "val/retrieval/mean_recall_1"
+
+    def shard(self, mesh: DeviceMesh) -> None:
+        shard_pretraining_model(self.model, mesh)
+
+    def draw_predictions(self) -> Image.Image | None:
+        return draw_pairs(self.predictions) if self.predictions else None
 
     def training_step(self, batch: PairBatch, batch_index: int) -> Tensor:
         step = self.current_epoch * int(self.trainer.num_training_batches) + batch_index
@@ -105,10 +106,7 @@ class PretrainTask(pl.LightningModule):
         )
         recall = zero_shot_recall(embeddings, gather_uneven([one.image_index for one in self.validation]))
         metrics = mean_metrics(evaluations, self.device) | {f"retrieval/{name}": recall[name] for name in recall}
-        self.metrics = {f"val/{name}": value for name, value in metrics.items()}
-        self.validated_step = self.trainer.global_step
-        # Every process holds the same values already; reducing them tells Lightning so.
-        self.log_dict(self.metrics, sync_dist=True)
+        self.record_metrics({f"val/{name}": value for name, value in metrics.items()})
         if self.first_batch is not None:
             self.predictions = predict_pairs(self.first_batch, self.validation, self.tokenizer)
         self.first_batch = None

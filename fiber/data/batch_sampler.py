@@ -1,4 +1,4 @@
-"""Which pairs each process trains on, batch by batch."""
+"""Which samples each process works on, batch by batch."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -12,7 +12,7 @@ from fiber.utils.errors import UserError
 
 
 class Ordered(Protocol):
-    """Pairs with an order for every epoch."""
+    """Samples with an order for every epoch."""
 
     def __len__(self) -> int: ...
 
@@ -20,24 +20,35 @@ class Ordered(Protocol):
 
 
 class TrainingBatchSampler(Sampler[list[SampleKey]]):
-    """Micro-batches of one process, the same pairs in the same global batches however many processes there are.
+    """Micro-batches of one process, the same samples in the same global batches however many processes there are.
 
     Global batch g of an epoch is rows [g B, (g + 1) B) of the epoch's order, B = batch_size * world_size; process r
     takes its r-th part. Rows that fill no batch are left for another epoch's shuffle.
 
     Args:
-        source: the pairs.
-        batch_size: pairs per process.
+        source: the samples.
+        batch_size: samples per process.
         seed: of the shuffles.
         rank: of this process.
         world_size: number of processes.
+        groups: group of every sample; batches hold one group each, as far as the groups fill them.
 
     Raises:
         UserError: the source is smaller than one global batch.
     """
 
-    def __init__(self, source: Ordered, *, batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(
+        self,
+        source: Ordered,
+        *,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+        groups: NDArray[np.integer] | None = None,
+    ) -> None:
         self.source = source
+        self.groups = groups
         self.batch_size = batch_size
         self.seed = seed
         self.rank = rank
@@ -47,7 +58,7 @@ class TrainingBatchSampler(Sampler[list[SampleKey]]):
         """Batches of the next epoch iterated that an interrupted run has already seen."""
         if len(self) == 0:
             raise UserError(
-                f"The training data hold {len(source)} pairs, fewer than one batch of {batch_size} on each of "
+                f"The training data hold {len(source)} samples, fewer than one batch of {batch_size} on each of "
                 f"{world_size} processes: lower trainer.batch_size."
             )
 
@@ -67,6 +78,8 @@ class TrainingBatchSampler(Sampler[list[SampleKey]]):
     def __iter__(self) -> Iterator[list[SampleKey]]:
         start, self.start_batch = self.start_batch, 0
         order = self.source.epoch_order(self.seed, self.epoch)
+        if self.groups is not None:
+            order = batch_by_group(order, self.groups[order], self.batch_size * self.world_size)
         rows_per_epoch = len(self) * self.batch_size * self.world_size
         for batch in range(start, len(self)):
             first = (batch * self.world_size + self.rank) * self.batch_size
@@ -75,25 +88,48 @@ class TrainingBatchSampler(Sampler[list[SampleKey]]):
             yield [SampleKey(index, draw + row) for row, index in enumerate(indices)]
 
 
+def batch_by_group(order: NDArray[np.int64], groups: NDArray[np.integer], batch_size: int) -> NDArray[np.int64]:
+    """Reorder an epoch so that its batches hold one group each.
+
+    Batches come in the order of their last sample. What no group can fill a batch with makes mixed batches at the end,
+    so that nothing more is lost than without groups.
+
+    Args:
+        order: samples of an epoch.
+        groups: group of each of them.
+        batch_size: samples of a global batch.
+    """
+    full, rest = [], []
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
+        whole = len(rows) // batch_size * batch_size
+        full.append(rows[:whole].reshape(-1, batch_size))
+        rest.append(rows[whole:])
+    batches = np.concatenate(full)
+    batches = batches[np.argsort(batches[:, -1])]
+    reordered: NDArray[np.int64] = order[np.concatenate([batches.ravel(), np.sort(np.concatenate(rest))])]
+    return reordered
+
+
 class EvaluationBatchSampler(Sampler[list[SampleKey]]):
-    """Every pair exactly once over all processes, in order; nothing is padded.
+    """Every sample exactly once over all processes, in order; nothing is padded.
 
     All processes get the same number of batches, as sharded models need it, of sizes that differ by one at most.
     Process r takes every r-th batch.
 
     Args:
-        size: number of pairs.
-        batch_size: most pairs per batch.
+        size: number of samples.
+        batch_size: most samples per batch.
         rank: of this process.
         world_size: number of processes.
 
     Raises:
-        UserError: fewer pairs than processes.
+        UserError: fewer samples than processes.
     """
 
     def __init__(self, size: int, *, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
         if size < world_size:
-            raise UserError(f"The validation data hold {size} pairs, fewer than the {world_size} processes.")
+            raise UserError(f"The validation data hold {size} samples, fewer than the {world_size} processes.")
         num_batches = world_size * -(-size // (batch_size * world_size))
         starts = [batch * size // num_batches for batch in range(num_batches + 1)]
         self.batches = [range(starts[batch], starts[batch + 1]) for batch in range(rank, num_batches, world_size)]

@@ -1,13 +1,11 @@
-"""Sample predictions of pre-training as one picture.
+"""Sample predictions of coarse pre-training as one picture.
 
 Axes: S image side in pixels.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-import pytorch_lightning as pl
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -45,24 +43,7 @@ class PairPrediction(NamedTuple):
     """The best captions of the split for this image, best first."""
 
 
-class PredictionPictures(pl.Callback):
-    """Draws the task's `predictions` after every validation into one PNG.
-
-    Args:
-        path: of the picture, written again each time.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        predictions = cast(Sequence[PairPrediction], pl_module.predictions)
-        if predictions and trainer.is_global_zero and not trainer.sanity_checking:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            draw_predictions(predictions).save(self.path)
-
-
-def draw_predictions(predictions: Sequence[PairPrediction]) -> Image.Image:
+def draw_pairs(predictions: Sequence[PairPrediction]) -> Image.Image:
     """One row per pair: image, caption with masked words filled in (in brackets), retrieved captions."""
     row = TILE + MARGIN
     sheet = Image.new("RGB", (TILE + TEXT_WIDTH + 3 * MARGIN, row * len(predictions) + MARGIN), "white")

@@ -1,0 +1,153 @@
+"""Boxes for phrases and for class lists, from pixels and text.
+
+Axes: B images, H W pixels, P prompts, L text tokens.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from fiber.detection.positive_map import token_positions
+from fiber.detection.postprocessing import Detections, GroundingPostProcessor, PostProcessingConfig, TokenPositions
+from fiber.detection.prompt_chunks import PromptChunk
+from fiber.detection.prompts import Prompt
+from fiber.models.grounded_detector import GroundedDetector
+from fiber.models.trunks import ImageTrunk, TextTrunk
+
+
+class Encoding(Protocol):
+    """Tokens of a text without special ones."""
+
+    ids: list[int]
+    offsets: list[tuple[int, int]]
+
+
+class OffsetTokenizer(Protocol):
+    """What the predictor needs of a tokeniser."""
+
+    pad_id: int
+
+    def encode_batch(self, texts: Sequence[str]) -> Sequence[Encoding]: ...
+
+    def pad(self, token_ids: Sequence[Sequence[int]], length: int) -> Tensor: ...
+
+
+class EncodedPrompts(NamedTuple):
+    """Texts below the fusion, for any number of images."""
+
+    trunk: TextTrunk
+    positions: tuple[TokenPositions, ...]
+    """Per prompt and label, the tokens over which its score is averaged."""
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+class EncodedClasses(NamedTuple):
+    """A class list as prompts."""
+
+    prompts: EncodedPrompts
+    classes: tuple[range, ...]
+    """Per prompt, the classes of its labels."""
+
+
+class GroundingPredictor:
+    """Runs a detector on prompts. Images and texts are encoded once, whatever they are combined with.
+
+    Args:
+        model: in evaluation mode, on the device of the pixels.
+        tokenizer: the model's.
+        config: thresholds and limits.
+        prompts_per_pass: prompts of one image that go through the fused layers together; speed against memory.
+    """
+
+    def __init__(
+        self,
+        model: GroundedDetector,
+        tokenizer: OffsetTokenizer,
+        config: PostProcessingConfig | None = None,
+        *,
+        prompts_per_pass: int = 4,
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.post_processor = GroundingPostProcessor(model.config, config)
+        self.prompts_per_pass = prompts_per_pass
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @torch.no_grad()
+    def encode_prompts(self, prompts: Sequence[Prompt]) -> EncodedPrompts:
+        """Text trunks of prompts; what does not fit the model's text budget is cut and never found."""
+        budget = self.model.config.text_budget
+        encodings = self.tokenizer.encode_batch([prompt.text for prompt in prompts])
+        length = min(budget, max(len(encoding.ids) for encoding in encodings) + 2)
+        ids = self.tokenizer.pad([encoding.ids for encoding in encodings], length).to(self.device)
+        positions = tuple(
+            token_positions(prompt.spans, encoding.offsets[: budget - 2])
+            for prompt, encoding in zip(prompts, encodings, strict=True)
+        )
+        return EncodedPrompts(self.model.encode_text(ids, ids != self.tokenizer.pad_id), positions)
+
+    def encode_classes(self, chunks: Sequence[PromptChunk]) -> EncodedClasses:
+        """Text trunks of a class list."""
+        prompts = self.encode_prompts([chunk.prompt for chunk in chunks])
+        return EncodedClasses(prompts, tuple(chunk.classes for chunk in chunks))
+
+    @torch.no_grad()
+    def ground(self, pixels: Tensor, sizes: Sequence[tuple[int, int]], prompts: Sequence[Prompt]) -> list[Detections]:
+        """Each image with its own prompt.
+
+        Args:
+            pixels: B 3 H W, normalised, padding 0.
+            sizes: height and width of each image without padding.
+            prompts: one per image.
+
+        Returns:
+            Per image, detections in pixels of the network's input; labels are the prompt's.
+        """
+        encoded = self.encode_prompts(prompts)
+        output = self.model.detect(self.model.encode_image(pixels), encoded.trunk)
+        return self.post_processor(output, sizes, encoded.positions)
+
+    @torch.no_grad()
+    def detect(self, pixels: Tensor, sizes: Sequence[tuple[int, int]], classes: EncodedClasses) -> list[Detections]:
+        """Every image with all prompts of a class list.
+
+        Returns:
+            Per image, detections in pixels of the network's input; labels are places in the class list. Prompts do not
+            compete: each contributes up to the limit of detections.
+        """
+        image = self.model.encode_image(pixels)
+        return [
+            joined(list(self.detect_in_image(image[row : row + 1], size, classes))) for row, size in enumerate(sizes)
+        ]
+
+    def detect_in_image(
+        self, image: ImageTrunk, size: tuple[int, int], classes: EncodedClasses
+    ) -> Iterator[Detections]:
+        """Detections of one image prompt by prompt; labels are places in the class list."""
+        prompts = classes.prompts
+        for start in range(0, len(prompts), self.prompts_per_pass):
+            some = slice(start, start + self.prompts_per_pass)
+            text, positions = prompts.trunk[some], prompts.positions[some]
+            output = self.model.detect(repeat_image(image, len(text)), text)
+            found = self.post_processor(output, [size] * len(text), positions)
+            for one, labels in zip(found, classes.classes[some], strict=True):
+                yield one._replace(labels=one.labels + labels.start)
+
+
+def repeat_image(image: ImageTrunk, times: int) -> ImageTrunk:
+    """One image as a batch, without a copy."""
+    return image.map(lambda tensor: tensor.expand(times, *tensor.shape[1:]))
+
+
+def joined(parts: Sequence[Detections]) -> Detections:
+    """Detections of several prompts, best first."""
+    boxes, scores, labels = (torch.cat(part) for part in zip(*parts, strict=True))
+    order = scores.argsort(descending=True, stable=True)
+    return Detections(boxes[order], scores[order], labels[order])

@@ -1,0 +1,77 @@
+"""Ground truth beside prediction, for people to look at."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from fiber.data.grounding_batch import Truth
+from fiber.detection.postprocessing import Detections
+from fiber.detection.prompts import Prompt
+from fiber.inference.drawing import draw_boxes, draw_caption, side_by_side
+
+MIN_SCORE = 0.3
+"""Of a drawn box; where none reaches it the best is drawn."""
+MAX_BOXES = 12
+MARGIN = 16
+"""Pixels between two pictures."""
+
+
+class BoxPrediction(NamedTuple):
+    """One validation image with what it shows and what was found."""
+
+    image: Tensor
+    """uint8 3 H W."""
+    names: tuple[str, ...]
+    """Of the labels."""
+    truths: tuple[Truth, ...]
+    """Boxes in pixels of `image`."""
+    detections: Detections
+    """Boxes in pixels of `image`."""
+    prompt: Prompt | None
+    """The caption; None where classes were asked for."""
+
+
+def draw_prediction(prediction: BoxPrediction) -> Image.Image:
+    """Truth on the left, prediction on the right, the caption's phrases below both."""
+    image = Image.fromarray(prediction.image.permute(1, 2, 0).numpy())
+    truth_labels = [truth.label for truth in prediction.truths]
+    truth_boxes = torch.tensor([truth.box for truth in prediction.truths]).view(-1, 4)
+    found = worth_drawing(prediction.detections)
+    labels = found.labels.tolist()
+    texts = [
+        f"{prediction.names[label]} {score:.2f}" for label, score in zip(labels, found.scores.tolist(), strict=True)
+    ]
+    sides = [
+        draw_boxes(image, truth_boxes, [prediction.names[label] for label in truth_labels], truth_labels),
+        draw_boxes(image, found.boxes, texts, labels),
+    ]
+    if prediction.prompt is not None:
+        sides = [draw_caption(side, prediction.prompt.text, prediction.prompt.spans) for side in sides]
+    return side_by_side(sides[0], sides[1], ("ground truth", "prediction"))
+
+
+def worth_drawing(detections: Detections) -> Detections:
+    """The confident detections, or the best one."""
+    number = max(1, min(MAX_BOXES, int((detections.scores >= MIN_SCORE).sum())))
+    return Detections(*(part[:number] for part in detections))
+
+
+def stack_pictures(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Pictures in two columns, each scaled to the width of the widest."""
+    width = max(picture.width for picture in pictures)
+    pictures = [
+        picture.resize((width, round(picture.height * width / picture.width)), Image.Resampling.LANCZOS)
+        for picture in pictures
+    ]
+    rows = [pictures[start : start + 2] for start in range(0, len(pictures), 2)]
+    heights = [max(picture.height for picture in row) for row in rows]
+    sheet = Image.new("RGB", (2 * width + 3 * MARGIN, sum(heights) + MARGIN * (len(rows) + 1)), "white")
+    top = MARGIN
+    for row, height in zip(rows, heights, strict=True):
+        for column, picture in enumerate(row):
+            sheet.paste(picture, (MARGIN + column * (width + MARGIN), top))
+        top += height + MARGIN
+    return sheet

@@ -1,0 +1,143 @@
+"""Fine pre-training from its configuration."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from fiber.checkpoints.coarse_initialization import initialize_from_coarse
+from fiber.data.grounding_data_module import FineDataConfig, build_grounding_data
+from fiber.data.readers.task_readers import BoxReader, DetectionReader, GroundingReader
+from fiber.data.tokenization import TOKENIZER_FILE, TextTokenizer, load_tokenizer
+from fiber.detection.prompt_chunks import chunk_classes
+from fiber.models.detector_config import DetectorConfig
+from fiber.models.grounded_detector import GroundedDetector
+from fiber.objectives.grounding import GroundingCriterion, GroundingCriterionConfig
+from fiber.tasks.box_validation import BoxValidator, DetectionValidator, GroundingValidator
+from fiber.tasks.building import (
+    READER_KEYS,
+    RunParts,
+    build_model_config,
+    build_reader,
+    build_tokenizer,
+    load_published_weights,
+    plain,
+)
+from fiber.tasks.fine_pretraining import FinePretraining
+from fiber.tasks.optimizer import FineOptimizationConfig
+from fiber.tasks.resuming import BEST, LAST, checkpoint_folder
+from fiber.tasks.trainer_config import TrainerConfig
+from fiber.utils.configs import build_dataclass
+from fiber.utils.errors import UserError
+
+WINDOW = 12
+"""Side of an attention window in tokens where the model sets none."""
+
+
+def optimization_config(config: DictConfig) -> FineOptimizationConfig:
+    """The recipe between gradients and weights."""
+    return build_dataclass(FineOptimizationConfig, plain(config.optimization), "optimization")
+
+
+def build_fine_pretraining(config: DictConfig, trainer: TrainerConfig, *, resuming: bool) -> RunParts:
+    """Task and data.
+
+    Args:
+        config: composed from `configs/train.yaml` with `stage=fine`.
+        trainer: the part of it that depends on the hardware.
+        resuming: weights will come from a checkpoint.
+    """
+    source = find_coarse_checkpoint(config.init_from)
+    train = [build_box_reader(reader) for reader in config.data.train]
+    val = [build_box_reader(reader) for reader in config.data.val]
+    tokenizer = build_fine_tokenizer(config.tokenizer, train, source)
+    detector = build_detector_config(config, vocab_size=tokenizer.vocab_size)
+    data_module = build_grounding_data(
+        fine_data_config(config, trainer, detector),
+        train=train,
+        val=val,
+        tokenizer=tokenizer,
+        weights=config.data.weights,
+    )
+    model = GroundedDetector(detector)
+    notes: tuple[str, ...] = ()
+    if not resuming:
+        notes = (initialize(model, config, source),)
+    criterion = build_dataclass(GroundingCriterionConfig, plain(config.objective), "objective")
+    task = FinePretraining(
+        model,
+        criterion=GroundingCriterion(detector, criterion),
+        optimization=optimization_config(config),
+        tokenizer=tokenizer,
+        validators=[build_validator(reader, tokenizer, detector) for reader in val],
+        frozen_stages=config.frozen_stages,
+    )
+    return RunParts(task, data_module, notes)
+
+
+def build_box_reader(config: DictConfig) -> BoxReader:
+    """A reader of images with boxes."""
+    return build_reader(config, BoxReader, wanted="boxes")  # type: ignore[type-abstract]
+
+
+def fine_data_config(config: DictConfig, trainer: TrainerConfig, detector: DetectorConfig) -> FineDataConfig:
+    """How samples become batches."""
+    values = {key: value for key, value in plain(config.data).items() if key not in READER_KEYS}
+    values |= {"batch_size": trainer.batch_size, "num_workers": trainer.num_workers, "seed": config.seed}
+    values |= {"text_budget": detector.text_budget, "transform": plain(config.transform)}
+    return build_dataclass(FineDataConfig, values, "data")
+
+
+def build_fine_tokenizer(config: DictConfig, train: Sequence[BoxReader], source: Path | None) -> TextTokenizer:
+    """The coarse run's tokeniser if it left one beside its checkpoint; else as configured."""
+    if config.path is None and source is not None:
+        folder = source.parent.parent / "tokenizer"
+        if (folder / TOKENIZER_FILE).is_file():
+            return load_tokenizer(str(folder))
+    return build_tokenizer(config, train)
+
+
+def build_detector_config(config: DictConfig, *, vocab_size: int) -> DetectorConfig:
+    """Sizes of the model with the recipe's choices."""
+    backbone = build_model_config(
+        config.model, default_window=WINDOW, max_text_length=config.max_text_length, vocab_size=vocab_size
+    )
+    values = plain(config.model.detector) | plain(config.detector) | {"text_budget": config.max_text_length}
+    return build_dataclass(DetectorConfig, values, "detector").with_backbone(backbone)
+
+
+def find_coarse_checkpoint(init_from: str | None) -> Path | None:
+    """The checkpoint that `init_from` names: a file, or a run directory whose best one is taken.
+
+    Raises:
+        UserError: there is none.
+    """
+    if init_from is None:
+        return None
+    path = Path(init_from)
+    candidates = [checkpoint_folder(path) / name for name in (BEST, LAST)] if path.is_dir() else [path]
+    found = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if found is None:
+        raise UserError(
+            f"init_from={init_from} holds no checkpoint: give the directory of a coarse run, a checkpoint file, or "
+            "null to start without the coarse stage."
+        )
+    return found
+
+
+def initialize(model: GroundedDetector, config: DictConfig, source: Path | None) -> str:
+    """Fill the backbone from the coarse stage, or from published weights; returns a line about it."""
+    if source is not None:
+        return str(initialize_from_coarse(model, model.backbone, source))
+    load_published_weights(model.backbone, config.model)
+    names = [name for name in (config.model.pretrained_image, config.model.pretrained_text) if name is not None]
+    return f"no coarse checkpoint (init_from): the backbone starts from {' and '.join(names) or 'random weights'}"
+
+
+def build_validator(reader: BoxReader, tokenizer: TextTokenizer, detector: DetectorConfig) -> BoxValidator:
+    """How a validation set is judged."""
+    if isinstance(reader, GroundingReader):
+        return GroundingValidator()
+    assert isinstance(reader, DetectionReader)
+    chunks = chunk_classes(reader.classes, count_tokens=tokenizer.count, token_budget=detector.text_budget)
+    return DetectionValidator(reader.classes, chunks)

@@ -1,0 +1,67 @@
+"""What every training task offers to the run around it."""
+
+from abc import abstractmethod
+from typing import Any
+
+import pytorch_lightning as pl
+from PIL import Image
+from torch import nn
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.fsdp import FSDPModule
+
+from fiber.data.tokenization import TextTokenizer
+from fiber.models.fusion_backbone import FusionBackbone
+from fiber.tasks.optimizer import OptimizationConfig, configure_optimizer
+
+
+class TrainingTask(pl.LightningModule):
+    """A model with its objective, its validation and its sample predictions.
+
+    Args:
+        model: the network, which knows nothing of training.
+        optimization: optimiser, groups and schedule.
+        tokenizer: of the model's texts.
+    """
+
+    def __init__(self, model: nn.Module, *, optimization: OptimizationConfig, tokenizer: TextTokenizer) -> None:
+        super().__init__()
+        self.model = model
+        self.optimization = optimization
+        self.tokenizer = tokenizer
+        self.metrics: dict[str, float] = {}
+        """Of the last validation."""
+        self.validated_step = -1
+
+    @property
+    @abstractmethod
+    def backbone(self) -> FusionBackbone:
+        """The fused backbone inside the model."""
+
+    @property
+    @abstractmethod
+    def monitored(self) -> str:
+        """The metric by which the best model is chosen; more is better."""
+
+    @abstractmethod
+    def shard(self, mesh: DeviceMesh) -> None:
+        """Shard the model over the processes of `mesh`, in place."""
+
+    @abstractmethod
+    def draw_predictions(self) -> Image.Image | None:
+        """A few predictions of the last validation for people to look at; None before the first."""
+
+    def configure_model(self) -> None:
+        """Shard the model where the strategy asks for it; Lightning calls this before every fit and validation."""
+        if self.device_mesh is not None and not isinstance(self.backbone, FSDPModule):
+            # Lightning's own mesh takes the devices of a node for tensor parallelism; all of them hold data here.
+            self.shard(init_device_mesh(self.trainer.strategy.root_device.type, (self.trainer.world_size,)))
+
+    def configure_optimizers(self) -> Any:
+        return configure_optimizer(self.model, self.optimization)
+
+    def record_metrics(self, metrics: dict[str, float]) -> None:
+        """Keep and log what a validation found; the same on every process."""
+        self.metrics = metrics
+        self.validated_step = self.trainer.global_step
+        # Every process holds the same values already; reducing them tells Lightning so.
+        self.log_dict(metrics, sync_dist=True)
