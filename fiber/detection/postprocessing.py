@@ -142,7 +142,8 @@ def label_probabilities(token_logits: Tensor, labels: TokenPositions) -> Tensor:
     for label, tokens in enumerate(labels):
         if tokens:
             shares[list(tokens), label] = 1 / len(tokens)
-    return token_logits.sigmoid() @ shares
+    with torch.autocast(token_logits.device.type, enabled=False):  # half precision would tie scores and disorder them
+        return token_logits.sigmoid() @ shares
 
 
 def starts(lengths: Sequence[int]) -> list[int]:

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 def blank_blocks(x: Tensor, centres: Tensor, block_size: int) -> Tensor:
     """Blank squares around `centres` in all channels and scale the rest up, by the share kept over the whole batch.
 
+    A map of which nothing is kept becomes 0.
+
     Args:
         x: B C H W.
         centres: B H W of 0 and 1.
@@ -18,7 +20,7 @@ def blank_blocks(x: Tensor, centres: Tensor, block_size: int) -> Tensor:
     """
     blank = F.max_pool2d(centres, kernel_size=block_size, stride=1, padding=block_size // 2)  # B H W
     keep = (1 - blank).to(x.dtype)
-    return x * keep[:, None] * (keep.numel() / keep.sum())
+    return x * keep[:, None] * (keep.numel() / keep.sum().clamp(min=1))
 
 
 class DropBlock(nn.Module):
