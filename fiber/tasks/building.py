@@ -8,6 +8,7 @@ import hydra
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
+from fiber.checkpoints.coarse_initialization import InitializationReport
 from fiber.checkpoints.pretrained import load_pretrained_image, load_pretrained_text
 from fiber.data.data_module import TrainingDataModule
 from fiber.data.tokenization import TextTokenizer, load_tokenizer, train_tokenizer
@@ -25,8 +26,8 @@ class RunParts(NamedTuple):
 
     task: TrainingTask
     data_module: TrainingDataModule
-    notes: tuple[str, ...] = ()
-    """Lines for the user about how the model starts."""
+    initialization: InitializationReport | None = None
+    """How the model starts from an earlier stage."""
 
 
 class TextSource(Protocol):

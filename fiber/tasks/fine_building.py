@@ -47,6 +47,10 @@ def build_fine_pretraining(config: DictConfig, trainer: TrainerConfig, *, resumi
         trainer: the part of it that depends on the hardware.
         resuming: weights will come from a checkpoint.
     """
+    if trainer.compile:
+        raise UserError(
+            "trainer.compile=true: images of the fine stage vary in size, each a graph of its own: leave it."
+        )
     source = find_coarse_checkpoint(config.init_from)
     train = [build_box_reader(reader) for reader in config.data.train]
     val = [build_box_reader(reader) for reader in config.data.val]
@@ -60,9 +64,11 @@ def build_fine_pretraining(config: DictConfig, trainer: TrainerConfig, *, resumi
         weights=config.data.weights,
     )
     model = GroundedDetector(detector)
-    notes: tuple[str, ...] = ()
-    if not resuming:
-        notes = (initialize(model, config, source),)
+    initialization = None
+    if not resuming and source is not None:
+        initialization = initialize_from_coarse(model, model.backbone, source)
+    elif not resuming:
+        load_published_weights(model.backbone, config.model)
     criterion = build_dataclass(GroundingCriterionConfig, plain(config.objective), "objective")
     task = FinePretraining(
         model,
@@ -72,7 +78,7 @@ def build_fine_pretraining(config: DictConfig, trainer: TrainerConfig, *, resumi
         validators=[build_validator(reader, tokenizer, detector) for reader in val],
         frozen_stages=config.frozen_stages,
     )
-    return RunParts(task, data_module, notes)
+    return RunParts(task, data_module, initialization)
 
 
 def build_box_reader(config: DictConfig) -> BoxReader:
@@ -123,15 +129,6 @@ def find_coarse_checkpoint(init_from: str | None) -> Path | None:
             "null to start without the coarse stage."
         )
     return found
-
-
-def initialize(model: GroundedDetector, config: DictConfig, source: Path | None) -> str:
-    """Fill the backbone from the coarse stage, or from published weights; returns a line about it."""
-    if source is not None:
-        return str(initialize_from_coarse(model, model.backbone, source))
-    load_published_weights(model.backbone, config.model)
-    names = [name for name in (config.model.pretrained_image, config.model.pretrained_text) if name is not None]
-    return f"no coarse checkpoint (init_from): the backbone starts from {' and '.join(names) or 'random weights'}"
 
 
 def build_validator(reader: BoxReader, tokenizer: TextTokenizer, detector: DetectorConfig) -> BoxValidator:

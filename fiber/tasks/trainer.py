@@ -23,6 +23,7 @@ from fiber.tasks.callbacks.progress import TrainingProgress
 from fiber.tasks.optimizer import OptimizationConfig
 from fiber.tasks.resuming import BEST, LAST, checkpoint_folder
 from fiber.tasks.trainer_config import Strategy, TrainerConfig
+from fiber.utils.errors import UserError
 
 
 def build_trainer(
@@ -34,8 +35,13 @@ def build_trainer(
     """Trainer with the recipe's batch made up by accumulation.
 
     Raises:
-        UserError: the recipe's batch cannot be made up.
+        UserError: the recipe's batch cannot be made up, or weights are to be averaged and sharded.
     """
+    if settings.strategy is Strategy.FSDP and optimization.ema_decay is not None:
+        raise UserError(
+            f"optimization.ema_decay={optimization.ema_decay} averages whole weights, trainer=fsdp has only parts of "
+            "them: give optimization.ema_decay=null, or trainer=ddp."
+        )
     silence_lightning()
     run_dir = Path(config.run_dir)
     trainer = pl.Trainer(
@@ -74,6 +80,7 @@ def silence_lightning() -> None:
         ".*does not have many workers.*",
         ".*smaller than the logging interval.*",
         ".*exists and is not empty.*",  # a resumed run's checkpoints
+        ".*WeightAveraging callback with a model that overrides.*",  # averaging and sharding exclude each other here
     ):
         warnings.filterwarnings("ignore", message)
 

@@ -21,7 +21,7 @@ class TrainerConfig:
     """The part of a run that depends on the hardware."""
 
     batch_size: int
-    """Pairs per device and micro-batch; accumulation to the recipe's batch is derived."""
+    """Samples per device and micro-batch; accumulation to the recipe's batch is derived."""
     accelerator: str = "auto"
     """`auto`, `gpu` or `cpu`."""
     devices: int | str = "auto"

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
 
+from fiber.checkpoints.coarse_initialization import InitializationReport
 from fiber.data.data_module import TrainingDataModule
 from fiber.tasks import coarse_building, fine_building
 from fiber.tasks.acceleration import checkpoint_activations, compile_backbone
@@ -48,7 +49,7 @@ def train(config: DictConfig) -> dict[str, float]:
     if run.task.validated_step != run.trainer.global_step:
         run.trainer.validate(run.task, run.data_module, verbose=False)
     metrics = dict(sorted(run.task.metrics.items()))
-    speed = run.progress.total_pairs / max(run.progress.fit_seconds, 1e-9)
+    speed = run.progress.total_samples / max(run.progress.fit_seconds, 1e-9)
     metrics |= {"train/seconds": seconds, "train/samples_per_second": speed}
     if run.trainer.is_global_zero:
         (run.directory / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
@@ -67,8 +68,8 @@ class Run(NamedTuple):
     task: TrainingTask
     trainer: pl.Trainer
     progress: TrainingProgress
-    notes: tuple[str, ...]
-    """How the model starts."""
+    initialization: InitializationReport | None
+    """How the model starts from an earlier stage."""
 
 
 class Recipe(NamedTuple):
@@ -97,7 +98,7 @@ def prepare(config: DictConfig) -> Run:
 
     progress = TrainingProgress(log_every=settings.log_every)
     trainer = build_trainer(config, settings, optimization, progress)
-    task, data_module, notes = recipe.build(config, settings, resuming=checkpoint is not None)
+    task, data_module, initialization = recipe.build(config, settings, resuming=checkpoint is not None)
     trainer.callbacks.append(best_checkpoint(directory, task.monitored))  # type: ignore[attr-defined]
     data_module.check_size(trainer.world_size)
     if position is not None:
@@ -106,7 +107,7 @@ def prepare(config: DictConfig) -> Run:
         checkpoint_activations(task.backbone)
     if settings.compile:
         compile_backbone(task.backbone)
-    return Run(directory, checkpoint, data_module, task, trainer, progress, notes)
+    return Run(directory, checkpoint, data_module, task, trainer, progress, initialization)
 
 
 def announce(run: Run, config: DictConfig) -> None:
@@ -114,6 +115,8 @@ def announce(run: Run, config: DictConfig) -> None:
     run.directory.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, run.directory / "config.yaml", resolve=True)
     run.task.tokenizer.save(run.directory / "tokenizer")
+    if run.initialization is not None:
+        (run.directory / "initialization.txt").write_text(run.initialization.listing() + "\n")
     groups = summarize_groups(run.task.model, run.task.optimization.groups)
     for text in (opening(run, config), groups):
         run.progress.console.print(text, highlight=False, soft_wrap=True)
@@ -129,7 +132,8 @@ def opening(run: Run, config: DictConfig) -> str:
         f"batch of {optimization.batch_size} = {run.data_module.loading.batch_size} samples x {trainer.world_size} "
         f"devices x {trainer.accumulate_grad_batches} accumulated, {optimization.max_steps:,} steps",
     ]
-    lines += run.notes
+    if run.initialization is not None:
+        lines.append(str(run.initialization))
     if run.checkpoint is not None:
         lines.append(f"resuming from {run.checkpoint}")
     elif config.ckpt_path is not None:

@@ -1,6 +1,7 @@
 """Runs of the real scripts in processes of their own."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -23,6 +24,18 @@ FAST = (
 """A run of seconds, on any data."""
 SMALL = (*FAST, "data.train.0.num_samples=96", "data.val.num_samples=40")
 """The same on few shapes: six steps make an epoch."""
+
+FINE = (
+    "stage=fine",
+    *FAST,
+    "optimization.batch_size=8",
+    "trainer.batch_size=8",
+    "data.train.0.num_samples=24",
+    "data.train.1.num_samples=24",
+    "data.val.0.num_samples=9",
+    "data.val.1.num_samples=9",
+)
+"""A run of the fine stage on few shapes: six steps make an epoch."""
 
 
 def environment() -> dict[str, str]:
@@ -55,3 +68,8 @@ def loss_curve(run_dir: Path) -> dict[int, float]:
             rows = [row for row in csv.DictReader(file) if row.get("train/loss")]
         losses |= {int(row["step"]): float(row["train/loss"]) for row in rows}
     return losses
+
+
+def metrics_of(run_dir: Path) -> dict[str, float]:
+    content: dict[str, float] = json.loads((run_dir / "metrics.json").read_text())
+    return content

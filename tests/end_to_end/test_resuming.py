@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import SMALL, environment, loss_curve, training_command
+from .conftest import FINE, SMALL, environment, loss_curve, metrics_of, training_command
 
 Train = Callable[..., subprocess.CompletedProcess[str]]
 STEPS = ("optimization.max_steps=16", "trainer.checkpoint_every=4", "objective.queue_size=40")
@@ -25,18 +25,26 @@ def kill_after(checkpoint: Path, command: list[str], folder: Path) -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-def test_a_killed_run_resumes_with_the_same_losses(train: Train, tmp_path: Path) -> None:
-    whole = train(*SMALL, *STEPS, "run_dir=whole")
+FINE_STEPS = ("optimization.max_steps=16", "trainer.checkpoint_every=4")
+
+
+@pytest.mark.parametrize("options", [(*SMALL, *STEPS), (*FINE, *FINE_STEPS)], ids=["coarse", "fine"])
+def test_a_killed_run_resumes_with_the_same_losses(train: Train, tmp_path: Path, options: tuple[str, ...]) -> None:
+    whole = train(*options, "run_dir=whole")
     assert whole.returncode == 0, whole.stderr[-2000:]
-    command = training_command(*SMALL, *STEPS, "run_dir=killed", "ckpt_path=auto")
+    command = training_command(*options, "run_dir=killed", "ckpt_path=auto")
     kill_after(tmp_path / "killed/checkpoints/last.ckpt", command, tmp_path)
-    resumed = train(*SMALL, *STEPS, "run_dir=killed", "ckpt_path=auto")
+    resumed = train(*options, "run_dir=killed", "ckpt_path=auto")
     assert resumed.returncode == 0, resumed.stderr[-2000:]
     assert "resuming from killed/checkpoints/last.ckpt" in resumed.stdout
     expected = loss_curve(tmp_path / "whole")
     after = {step: loss for step, loss in loss_curve(tmp_path / "killed").items() if step >= 4}
     assert sorted(after) == list(range(4, 16))  # mid-epoch, over two ends of an epoch
     assert after == pytest.approx({step: expected[step] for step in after}, rel=1e-6)
+    if options[0] == "stage=fine":  # the averaged weights, which are validated, went on as well
+        whole_metrics, resumed_metrics = metrics_of(tmp_path / "whole"), metrics_of(tmp_path / "killed")
+        judged = [name for name in whole_metrics if name.startswith("val/")]
+        assert [resumed_metrics[name] for name in judged] == pytest.approx([whole_metrics[name] for name in judged])
 
 
 def test_a_run_resumes_at_the_end_of_an_epoch(train: Train, tmp_path: Path) -> None:

@@ -10,14 +10,9 @@ from PIL import Image
 
 from fiber.data.tokenization import load_tokenizer
 
-from .conftest import FAST, SMALL, loss_curve
+from .conftest import FAST, SMALL, loss_curve, metrics_of
 
 Train = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def metrics_of(run_dir: Path) -> dict[str, float]:
-    content: dict[str, float] = json.loads((run_dir / "metrics.json").read_text())
-    return content
 
 
 def test_a_run_leaves_everything_in_its_directory(train: Train, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import resource
 import sys
 import time
+from collections.abc import Sized
 from typing import Any
 
 import pytorch_lightning as pl
@@ -10,8 +11,6 @@ import torch
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
-
-from fiber.data.batch import PairBatch
 
 
 class TrainingProgress(pl.Callback):
@@ -30,7 +29,7 @@ class TrainingProgress(pl.Callback):
         self.live: Live | None = None
         self.fit_seconds = 0.0
         """Seconds of training, validations left out."""
-        self.total_pairs = 0
+        self.total_samples = 0
         self.first_step = 0
         self.reset_window()
         self.batch_ended = time.perf_counter()
@@ -38,7 +37,7 @@ class TrainingProgress(pl.Callback):
 
     def reset_window(self) -> None:
         self.window_seconds = self.waiting_seconds = 0.0
-        self.window_pairs = 0
+        self.window_samples = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.first_step = trainer.global_step
@@ -54,16 +53,16 @@ class TrainingProgress(pl.Callback):
         self.waiting_seconds += self.batch_started - self.batch_ended
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: PairBatch, batch_idx: int
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Sized, batch_idx: int
     ) -> None:
         now = time.perf_counter()
         elapsed = now - self.batch_ended
         self.batch_ended = now
         self.fit_seconds += elapsed
         self.window_seconds += elapsed
-        pairs = len(batch) * trainer.world_size
-        self.window_pairs += pairs
-        self.total_pairs += pairs
+        samples = len(batch) * trainer.world_size
+        self.window_samples += samples
+        self.total_samples += samples
         step = trainer.global_step
         if trainer.is_global_zero and step and step % self.log_every == 0 and step != self.line_step:
             self.line_step = step
@@ -99,7 +98,7 @@ class TrainingProgress(pl.Callback):
         parts = [
             f"step {step}/{last}",
             f"loss {loss:.3f}" if loss is not None else "",
-            f"{self.window_pairs / self.window_seconds:.0f} pairs/s",
+            f"{self.window_samples / self.window_seconds:.0f} samples/s",
             f"data wait {self.waiting_seconds / self.window_seconds:.0%}",
             f"memory {memory_gib(trainer.strategy.root_device):.1f} GiB",
             f"to go {clock((last - step) * seconds_per_step)}",

@@ -53,9 +53,9 @@ def test_line_away_from_a_terminal_gives_speed_wait_and_time_left(ticking: Clock
         progress.on_train_batch_end(trainer, module_stub, None, batch, 0)  # type: ignore[arg-type]
     lines = out.getvalue().splitlines()
     assert [line.split()[1] for line in lines] == ["2/100", "4/100"]
-    for part in ("loss 1.250", "4 pairs/s", "data wait 25%", f"to go {clock(96 * 4)}"):
+    for part in ("loss 1.250", "4 samples/s", "data wait 25%", f"to go {clock(96 * 4)}"):
         assert part in lines[-1]
-    assert progress.total_pairs == 4 * 8 * 2
+    assert progress.total_samples == 4 * 8 * 2
     assert progress.fit_seconds == pytest.approx(16)
 
 

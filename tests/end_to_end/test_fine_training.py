@@ -1,0 +1,220 @@
+"""Runs of the fine stage from the first step to metrics, pictures and checkpoints."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from .conftest import FAST, FINE, SMALL, loss_curve, metrics_of
+
+Train = Callable[..., subprocess.CompletedProcess[str]]
+READERS = "fiber.data.readers"
+
+
+def test_a_fine_run_starts_from_a_coarse_one_and_leaves_everything_in_its_directory(
+    train: Train, tmp_path: Path
+) -> None:
+    assert train(*SMALL, "optimization.max_steps=2", "run_dir=coarse").returncode == 0
+    extras = ("trainer.activation_checkpointing=true", "frozen_stages=1", "detector.drop_block=0.3")
+    result = train(*FINE, *extras, "optimization.max_steps=2", "init_from=coarse", "run_dir=run")
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "initialised from coarse/checkpoints/best.ckpt (of a run): all " in result.stdout
+    run_dir = tmp_path / "run"
+    for name in ("config.yaml", "initialization.txt", "predictions.png", "tokenizer/tokenizer.json"):
+        assert (run_dir / name).is_file(), name
+    for name in ("last.ckpt", "best.ckpt"):
+        assert (run_dir / "checkpoints" / name).is_file(), name
+    report = (run_dir / "initialization.txt").read_text().splitlines()
+    assert "loaded: text.embedding.word.weight" in report
+    assert "fresh: head.token_bias" in report
+    assert "unused: model.temperature" in report
+    expected = {"val/grounding/recall_1", "val/detection/AP", "val/detection/AP50", "train/samples_per_second"}
+    assert expected <= set(metrics_of(run_dir))
+    with Image.open(run_dir / "predictions.png") as picture:
+        assert len(set(picture.convert("RGB").resize((64, 64)).getdata())) > 20
+
+
+def real_sets(data_dir: Path) -> list[dict[str, Any]]:
+    """Every format of boxes in one mixture."""
+    derived, images = data_dir / "derived_grounding", str(data_dir / "coco/train2017")
+    raccoons = data_dir / "odinw/Raccoon/Raccoon.v2-raw.coco/train"
+    coco = f"{READERS}.coco_detection.CocoDetection"
+    mdetr = f"{READERS}.mdetr_grounding.MdetrGrounding"
+    return [
+        {"_target_": mdetr, "annotation_file": str(derived / "mixed_train.json"), "image_folder": images},
+        {
+            "_target_": coco,
+            "annotation_file": str(data_dir / "coco/annotations/instances_train2017.json"),
+            "image_folder": images,
+        },
+        {
+            "_target_": f"{READERS}.objects365_tsv.Objects365Tsv",
+            "yaml_file": str(data_dir / "derived_o365_tsv/train.yaml"),
+        },
+        {
+            "_target_": coco,
+            "annotation_file": str(raccoons / "annotations_without_background.json"),
+            "image_folder": str(raccoons),
+        },
+    ]
+
+
+def hydra_list(sets: list[dict[str, Any]]) -> str:
+    """Readers as a value for the command line."""
+    return json.dumps(sets).replace('"', "")
+
+
+def validation_sets(data_dir: Path) -> list[dict[str, Any]]:
+    phrases = {
+        "_target_": f"{READERS}.mdetr_grounding.MdetrGrounding",
+        "annotation_file": str(data_dir / "derived_grounding/flickr_separateGT_val.json"),
+        "image_folder": str(data_dir / "coco/val2017"),
+        "evaluate": True,
+    }
+    objects = {
+        "_target_": f"{READERS}.coco_detection.CocoDetection",
+        "annotation_file": str(data_dir / "coco/annotations/instances_val2017.json"),
+        "image_folder": str(data_dir / "coco/val2017"),
+        "training": False,
+    }
+    return [phrases, objects]
+
+
+REAL = (
+    "stage=fine",
+    *FAST,
+    "optimization.batch_size=8",
+    "trainer.batch_size=8",
+    "max_text_length=256",
+    "tokenizer.vocab_size=2000",
+    "transform.short_sides=[96,128]",
+    "transform.max_side=192",
+    "data.val_batch_size=1",
+)
+
+
+def test_the_loss_falls_on_every_format_mixed_in_one_run(train: Train, tmp_path: Path, shared: Path) -> None:
+    data_dir = shared / "data" / "mini"
+    sets = (
+        f"data.train={hydra_list(real_sets(data_dir))}",
+        f"data.val={hydra_list(validation_sets(data_dir))}",
+        "data.weights=[2,2,1,1]",
+        "data.max_val_samples=6",
+    )
+    result = train(*REAL, *sets, "optimization.max_steps=24", "run_dir=run")
+    assert result.returncode == 0, result.stderr[-2000:]
+    losses = loss_curve(tmp_path / "run")
+    assert sum(losses[step] for step in range(19, 24)) < 0.8 * sum(losses[step] for step in range(5))
+    assert metrics_of(tmp_path / "run")["val/detection/AP"] >= 0
+
+
+DEFECTS: list[dict[str, Any]] = [
+    {"caption": "a red square", "phrases": [{"text": "a red square", "boxes": [[500, 500, 600, 600]]}]},
+    {"caption": "   ", "phrases": []},
+    {"caption": "a dot", "phrases": [{"span": [0, 90], "boxes": [[5, 5, 30, 30]]}]},
+    {"caption": "a dog. " * 200, "phrases": [{"span": [0, 5], "boxes": [[5, 5, 30, 30]]}]},
+    {"caption": "a line", "phrases": [{"text": "a line", "boxes": [[5, 5, 5, 30]]}]},
+    {"caption": "nothing to be seen", "phrases": []},
+]
+
+
+def write_defects(folder: Path) -> None:
+    """Ten lines, six of them at fault in one way each."""
+    Image.new("RGB", (64, 48), (200, 30, 30)).save(folder / "picture.jpg")
+    good = {"caption": "a red thing", "phrases": [{"text": "a red thing", "boxes": [[5, 5, 40, 40]]}]}
+    lines = [json.dumps({"image": "picture.jpg"} | line) for line in [*DEFECTS, *[good] * 4]]
+    (folder / "train.jsonl").write_text("\n".join(lines))
+    (folder / "val.jsonl").write_text("\n".join(lines[-4:]))
+
+
+def test_annotations_at_fault_are_counted_and_named_and_never_end_in_nan(train: Train, tmp_path: Path) -> None:
+    write_defects(tmp_path)
+    sizes = ("optimization.max_steps=8", "optimization.batch_size=5", "trainer.batch_size=5")
+    result = train(*REAL, "data=boxes_jsonl", "data_dir=.", *sizes, "data.val_batch_size=1", "run_dir=run")
+    assert result.returncode == 0, result.stderr[-2000:]
+    output = result.stdout + result.stderr
+    for words in (
+        "a box outside of its image",
+        "a box without area",
+        "a phrase outside of its caption",
+        "an image whose caption is empty",
+        "the end of a caption that is longer than the model reads",
+    ):
+        assert f"passed over {words}: " in output
+    assert "passed over in all: " in output
+    losses = loss_curve(tmp_path / "run")
+    assert all(loss < 1e6 for loss in losses.values())  # nan is not
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("init_from=nowhere",), "init_from=nowhere holds no checkpoint"),
+        (("data=shapes_coarse",), "reads no boxes: choose data for this stage and task"),
+        (("data.negatives.max_negatives=-1",), "max_negatives=-1"),
+        (("transform.short_sides=[]",), "short_sides=[]"),
+        (("detector.channel_order=grb",), "detector.channel_order=grb is not one of rgb, bgr"),
+        (("data=boxes_jsonl", "data_dir=absent"), "absent/train.jsonl does not exist"),
+        (("detector.drop_path=2",), "detector.drop_path=2: give a share in [0, 1)"),
+        (("max_text_length=4000",), "max_text_length=4000 is more than model.text.max_positions allows"),
+    ],
+)
+def test_one_message_and_no_run(train: Train, tmp_path: Path, overrides: tuple[str, ...], message: str) -> None:
+    result = train("stage=fine", *FAST, *overrides)
+    assert result.returncode == 2, result.stderr[-2000:]
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_category_without_a_name_is_an_error(train: Train, tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        folder = tmp_path / split
+        folder.mkdir()
+        Image.new("RGB", (64, 48)).save(folder / "picture.jpg")
+        content = {
+            "images": [{"id": 1, "file_name": "picture.jpg", "height": 48, "width": 64}],
+            "annotations": [{"id": 1, "image_id": 1, "category_id": 7, "bbox": [1, 1, 20, 20], "area": 400}],
+            "categories": [{"id": 7}],
+        }
+        (folder / "_annotations.coco.json").write_text(json.dumps(content))
+    result = train(*REAL, "data=boxes_folder", "data_dir=.")
+    assert result.returncode == 2
+    assert "category 7 has no name" in result.stderr
+
+
+@pytest.mark.slow
+def test_sixteen_real_images_are_learnt_by_heart(train: Train, tmp_path: Path, shared: Path) -> None:
+    result = train(*overfitting(shared / "data" / "mini"), "run_dir=run")
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert metrics_of(tmp_path / "run")["val/detection/AP50"] >= 0.8
+
+
+def overfitting(data_dir: Path) -> tuple[str, ...]:
+    """Sixteen COCO images, trained and validated on."""
+    images = {
+        "annotation_file": str(data_dir / "coco/annotations/instances_train2017.json"),
+        "image_folder": str(data_dir / "coco/train2017"),
+    }
+    reader = {"_target_": f"{READERS}.coco_detection.CocoDetection", **images}
+    return (
+        *REAL,
+        f"data.train={hydra_list([reader])}",
+        f"data.val={hydra_list([reader])}",
+        "data.max_train_samples=16",
+        "data.max_val_samples=16",
+    )
+
+
+@pytest.mark.slow
+def test_the_demo_learns_after_the_coarse_demo(train: Train, tmp_path: Path) -> None:
+    assert train("stage=coarse", "experiment=demo", "run_dir=coarse").returncode == 0
+    result = train("stage=fine", "experiment=demo", "init_from=coarse", "run_dir=run")
+    assert result.returncode == 0, result.stderr[-2000:]
+    metrics = metrics_of(tmp_path / "run")
+    assert metrics["val/grounding/recall_1"] >= 0.7
+    assert metrics["val/detection/AP50"] >= 0.5
