@@ -71,7 +71,8 @@ class Replacements:
         self.training = training
         self.broken: list[str] = []
         """Locations of broken images."""
-        self.num_passed = 0
+        self.faults: list[str] = []
+        """Everything passed over, for the message."""
 
     def pass_over(self, location: str, error: OSError) -> None:
         """Note a broken image.
@@ -82,15 +83,18 @@ class Replacements:
         if not self.training:
             raise UserError(f"{self.name}: cannot evaluate without {location}: {error}") from error
         self.broken.append(location)
-        self.count()
+        self.count(f"{location} (broken)")
 
-    def count(self) -> None:
+    def count(self, fault: str) -> None:
         """Count a sample that cannot be used, for whatever reason.
+
+        Args:
+            fault: the sample and what is wrong with it.
 
         Raises:
             UserError: after ten in a row.
         """
-        self.num_passed += 1
-        if self.num_passed == MAX_REPLACEMENTS:
-            names = ", ".join(self.broken) or "their annotations are at fault"
-            raise UserError(f"{self.name}: {MAX_REPLACEMENTS} images in a row cannot be read: {names}")
+        self.faults.append(fault)
+        if len(self.faults) == MAX_REPLACEMENTS:
+            names = ", ".join(dict.fromkeys(self.faults))
+            raise UserError(f"{self.name}: {MAX_REPLACEMENTS} images in a row cannot be used: {names}")

@@ -79,7 +79,7 @@ class GroundingDataset(Dataset[GroundingSample]):
                     image = self.reader.load_image(index)
                     break
                 defects.append(Defect(DefectKind.CAPTION_EMPTY, location))
-                replacements.count()
+                replacements.count(f"{location} (empty caption)")
             except BrokenImageError as error:
                 replacements.pass_over(location, error)
             index = int(rng.integers(len(self)))
@@ -119,10 +119,11 @@ def clean_annotation(annotation: BoxAnnotation, image: Image.Image) -> CleanAnno
     """Leave out boxes without area, outside of the image or named by no words, and phrases outside of the text."""
     text = annotation.text
     named, spans = [], []
-    defects: list[DefectKind] = []
+    # A phrase may name many boxes: its span is one defect.
+    outside = {span for row in annotation.spans for span in row if not 0 <= span[0] < span[1] <= len(text)}
+    defects = [DefectKind.SPAN_OUTSIDE] * len(outside)
     for box, row in zip(annotation.boxes, annotation.spans, strict=True):
-        inside = tuple(span for span in row if 0 <= span[0] < span[1] <= len(text))
-        defects += [DefectKind.SPAN_OUTSIDE] * (len(row) - len(inside))
+        inside = tuple(span for span in row if span not in outside)
         if inside:
             named.append(box)
             spans.append(inside)

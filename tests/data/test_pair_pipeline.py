@@ -82,7 +82,7 @@ def test_a_broken_image_is_an_error_where_models_are_judged() -> None:
 def test_an_empty_or_wholly_broken_data_set_is_named() -> None:
     with pytest.raises(UserError, match="memory: the split holds no image"):
         dataset(Memory(0))
-    with pytest.raises(UserError, match="10 images in a row cannot be read"):
+    with pytest.raises(UserError, match="10 images in a row cannot be used"):
         dataset(Memory(3, broken=range(3)))[SampleKey(0, 0)]
 
 
@@ -133,13 +133,14 @@ def test_pairs_are_read_again_as_they_were(tokenizer: TextTokenizer) -> None:
 def test_a_validation_split_too_small_for_the_processes_is_named(tokenizer: TextTokenizer) -> None:
     module = data_module(tokenizer, Memory(100))
     module.check_size(12)
-    with pytest.raises(UserError, match="hold 12 pairs, fewer than the 13 processes"):
+    with pytest.raises(UserError, match="hold 12 samples, fewer than the 13 processes"):
         module.check_size(13)
 
 
 def test_validation_covers_every_pair_in_order(tokenizer: TextTokenizer) -> None:
     module = data_module(tokenizer, Memory(20))
-    samples = torch.cat([batch.sample for batch in module.val_dataloader()])
+    (loader,) = module.val_dataloader()
+    samples = torch.cat([batch.sample for batch in loader])
     assert samples.tolist() == list(range(12))
 
 
