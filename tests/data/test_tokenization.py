@@ -58,3 +58,24 @@ def test_a_tokeniser_that_cannot_be_had_is_named(monkeypatch: pytest.MonkeyPatch
 def test_a_tokeniser_of_another_kind_is_refused() -> None:
     with pytest.raises(UserError, match="has no <s>"):
         TextTokenizer(Tokenizer(models.BPE()), name="other")
+
+
+def test_characters_of_tokens_hold_no_blanks_and_words_are_whole(tokenizer: TextTokenizer) -> None:
+    """What phrases are tied to tokens by; the first word has no blank before it, the others have."""
+    text = "red circle  above the blue squares ."
+    (encoding,) = tokenizer.encode_batch([text])
+    pieces = [text[start:end] for start, end in encoding.offsets]
+    # The second of two blanks is a token of its own that covers no character.
+    assert pieces == ["red", "circle", "", "above", "the", "blue", "squares", *pieces[7:]]
+    assert "".join(pieces[7:]) == "."
+    assert not set(encoding.ids) & {tokenizer.bos_id, tokenizer.eos_id}
+
+
+def test_padding_cuts_and_closes_every_text(tokenizer: TextTokenizer) -> None:
+    assert tokenizer.pad([[7, 8, 9, 10], [], [7]], 5).tolist() == [[0, 7, 8, 9, 2], [0, 2, 1, 1, 1], [0, 7, 2, 1, 1]]
+
+
+def test_tokens_are_counted_without_special_ones(tokenizer: TextTokenizer) -> None:
+    assert tokenizer.count("") == 0
+    assert tokenizer.count("red circle") == 2
+    assert tokenizer.count(CORPUS[0]) == len(CORPUS[0].split())
