@@ -2,14 +2,15 @@
 
 from itertools import chain
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from fiber.data.batch import PairSample, SampleKey
+from fiber.data.batch_sampler import EvaluationBatchSampler, TrainingBatchSampler, batch_by_group
 from fiber.data.mixture import Mixture
-from fiber.data.batch_sampler import EvaluationBatchSampler, TrainingBatchSampler
 from fiber.utils.errors import UserError
 
 
@@ -79,8 +80,62 @@ def test_evaluation_gives_every_process_as_many_batches() -> None:
 
 
 def test_fewer_pairs_than_a_batch_are_refused() -> None:
-    with pytest.raises(UserError, match="hold 7 pairs, fewer than one batch of 4 on each of 2 processes"):
+    with pytest.raises(UserError, match="hold 7 samples, fewer than one batch of 4 on each of 2 processes"):
         TrainingBatchSampler(mixture(7), batch_size=4, seed=0, world_size=2)
+
+
+def test_batches_hold_one_group_in_the_order_in_which_they_fill_and_leftovers_come_last() -> None:
+    order = np.array([6, 2, 5, 0, 3, 1, 4])
+    groups = np.array([1, 0, 0, 0, 0, 1, 1])  # of the samples in this order
+    # The original has [6, 1], [2, 5], [0, 3], by their first samples, and drops 4.
+    assert batch_by_group(order, groups, 2).tolist() == [2, 5, 0, 3, 6, 1, 4]
+    assert batch_by_group(order, groups, 3).tolist() == [2, 5, 0, 6, 1, 4, 3]
+    assert batch_by_group(order, groups, 5).tolist() == order.tolist()  # no group fills a batch
+
+
+def grouped(groups: list[int], **options: int) -> TrainingBatchSampler:
+    return TrainingBatchSampler(mixture(len(groups)), seed=1, groups=np.array(groups), **options)
+
+
+GROUPS = [0] * 13 + [1] * 8
+"""Batches of four: three wide, two high, and a sample is left."""
+
+
+def test_groups_lose_no_more_samples_than_there_would_be_without() -> None:
+    sampler = grouped(GROUPS, batch_size=4)
+    for epoch in range(4):
+        sampler.set_epoch(epoch)
+        batches = [[key.sample for key in batch] for batch in sampler]
+        assert [len(batch) for batch in batches] == [4] * len(sampler) == [4] * 5
+        assert len(set(chain(*batches))) == 20
+        kinds = [{GROUPS[sample] for sample in batch} for batch in batches]
+        assert sorted(map(len, kinds)) == [1] * 5
+    tight = grouped([0] * 6 + [1] * 6, batch_size=4)
+    kinds = [{int(key.sample >= 6) for key in batch} for batch in tight]
+    assert list(map(len, kinds)) == [1, 1, 2]  # what no group fills is trained on all the same
+
+
+def test_wide_and_high_batches_take_turns() -> None:
+    sampler = grouped([0, 1] * 40, batch_size=2)
+    kinds = [batch[0].sample % 2 for batch in sampler]
+    assert sum(one != other for one, other in zip(kinds, kinds[1:], strict=False)) > 10
+
+
+def test_groups_fill_global_batches_so_that_all_processes_see_one_group_at_a_time() -> None:
+    whole = list(grouped(GROUPS, batch_size=4))
+    halves = [list(grouped(GROUPS, batch_size=2, rank=rank, world_size=2)) for rank in (0, 1)]
+    assert [first + second for first, second in zip(*halves, strict=True)] == whole
+
+
+def test_a_resumed_epoch_of_groups_yields_the_rest() -> None:
+    sampler = grouped(GROUPS, batch_size=4)
+    sampler.set_epoch(2)
+    whole = list(sampler)
+    resumed = grouped(GROUPS, batch_size=4)
+    resumed.set_epoch(2)
+    resumed.start_batch = 2
+    assert list(resumed) == whole[2:]
+    assert [key.draw for key in chain(*whole)] == list(range(40, 60))
 
 
 class Recorder(pl.LightningModule):
