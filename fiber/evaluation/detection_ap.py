@@ -56,9 +56,8 @@ class DetectionAveragePrecision:
             truth = COCO()
             truth.dataset = self.dataset()
             truth.createIndex()
-            if not self.detections:
-                return dict.fromkeys(METRICS, 0.0 if self.truths else -1.0)
-            evaluation = COCOeval(truth, truth.loadRes([result(found) for found in self.detections]), "bbox")
+            found = truth.loadRes([result(one) for one in self.detections]) if self.detections else COCO()
+            evaluation = COCOeval(truth, found, "bbox")
             evaluation.evaluate()
             evaluation.accumulate()
             evaluation.summarize()

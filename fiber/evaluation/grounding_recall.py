@@ -43,6 +43,6 @@ class GroundingRecall:
         self.hits += [hits_at_ranks(boxes, truth) for boxes, truth in pairs if len(truth)]
 
     def metrics(self) -> dict[str, float]:
-        """`recall_1`, `recall_5` and `recall_10`, and the number of phrases; 0 where no phrase was judged."""
+        """`recall_1`, `recall_5` and `recall_10`; 0 where no phrase was judged."""
         means = torch.tensor(self.hits, dtype=torch.float64).view(-1, len(RANKS)).sum(dim=0) / max(1, len(self.hits))
         return {f"recall_{rank}": float(mean) for rank, mean in zip(RANKS, means, strict=True)}

@@ -1,6 +1,6 @@
 """Which pairs every process sees, and when."""
 
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
@@ -118,7 +118,7 @@ def test_groups_lose_no_more_samples_than_there_would_be_without() -> None:
 def test_wide_and_high_batches_take_turns() -> None:
     sampler = grouped([0, 1] * 40, batch_size=2)
     kinds = [batch[0].sample % 2 for batch in sampler]
-    assert sum(one != other for one, other in zip(kinds, kinds[1:], strict=False)) > 10
+    assert sum(one != other for one, other in pairwise(kinds)) > 10
 
 
 def test_groups_fill_global_batches_so_that_all_processes_see_one_group_at_a_time() -> None:
