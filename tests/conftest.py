@@ -14,6 +14,9 @@ from fiber.models.grounded_detector import GroundedDetector
 from fiber.models.pretraining_model import FiberForPretraining
 
 
+torch.set_num_threads(1)  # tiny operations wait longer for a second thread than they work
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real samples and reference figures that may lie beside the repository."""
