@@ -13,7 +13,6 @@ from fiber.models.gated_cross_attention import GatedCrossAttention
 from fiber.models.grounded_detector import GroundedDetector
 from fiber.models.pretraining_model import FiberForPretraining
 
-
 torch.set_num_threads(1)  # tiny operations wait longer for a second thread than they work
 
 
