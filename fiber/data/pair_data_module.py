@@ -40,7 +40,7 @@ class PairDataConfig(LoaderConfig):
     """Share of tokens selected for masked language modelling."""
     max_broken: float = 0.01
     """Share of training samples with a broken image above which the run stops."""
-    max_train_pairs: int | None = None
+    max_train_samples: int | None = None
     """Learn only from the first so many pairs of every training set."""
 
 
@@ -67,7 +67,9 @@ class PairDataModule(TrainingDataModule):
         self.config = config
         transform = config.augmentation.build(config.image_size)
         sources = [
-            PairDataset(reader, transform=transform, seed=config.seed, training=True, max_pairs=config.max_train_pairs)
+            PairDataset(
+                reader, transform=transform, seed=config.seed, training=True, max_pairs=config.max_train_samples
+            )
             for reader in train
         ]
         collator = PairCollator(

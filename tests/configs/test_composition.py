@@ -1,84 +1,265 @@
-"""Every config file composes, mirrors its dataclass, and refuses keys that do not exist."""
+"""Every config file composes for the stages it suits, mirrors its dataclass, and refuses keys that do not exist."""
 
-from collections.abc import Sequence
+import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
+from fiber.data.grounding_data_module import FineDataConfig
+from fiber.data.pair_data_module import PairDataConfig
+from fiber.data.readers.base import CaptionReader
+from fiber.data.readers.task_readers import BoxReader
+from fiber.models.config import FusionConfig
+from fiber.models.detector_config import ChannelOrder, CoarserSampling, DetectorConfig
+from fiber.objectives.grounding import GroundingCriterionConfig
 from fiber.objectives.pretraining import PretrainingObjectiveConfig
-from fiber.tasks.building import build_model_config, plain
-from fiber.tasks.optimizer import CoarseOptimizationConfig
+from fiber.tasks import coarse_building, fine_building
+from fiber.tasks.building import READER_KEYS, build_model_config, plain
+from fiber.tasks.schedules import Decay
 from fiber.tasks.trainer_config import TrainerConfig
+from fiber.tasks.training import RECIPES
 from fiber.utils.configs import build_dataclass
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-BASES = {"data": "base"}
-"""Files that other options of their group build on."""
+STAGES = ("coarse", "fine")
+KINDS: dict[str, type[Any]] = {"coarse": CaptionReader, "fine": BoxReader}
+"""What the stages read."""
 
 
 def options(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml") if path.stem != BASES.get(group))
+    """Choices of a group; files named `*_base` are what others build on."""
+    return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml") if not path.stem.endswith("_base"))
 
 
-def composed(overrides: Sequence[str]) -> DictConfig:
+def composed(*overrides: str) -> DictConfig:
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return compose("train", overrides=["data=shapes", *overrides])
+        return compose("train", overrides=list(overrides))
+
+
+def readers(config: DictConfig) -> list[dict[str, Any]]:
+    """Readers of all splits, resolved."""
+    resolved = plain(config)["data"]
+    val = resolved["val"]
+    return [*resolved["train"], *(val if isinstance(val, list) else [val])]
+
+
+def suited_stage(option: str) -> str:
+    """The stage whose readers a data option names."""
+    written = OmegaConf.load(CONFIGS / "data" / f"{option}.yaml")
+    return "fine" if issubclass(get_class(written.train[0]._target_), BoxReader) else "coarse"
+
+
+def build_all(config: DictConfig) -> None:
+    """Fill every dataclass that the stage has."""
+    trainer = build_dataclass(TrainerConfig, plain(config.trainer), "trainer")
+    if config.stage.name == "fine":
+        detector = fine_building.build_detector_config(config, vocab_size=300)
+        fine_building.fine_data_config(config, trainer, detector)
+        fine_building.optimization_config(config)
+        build_dataclass(GroundingCriterionConfig, plain(config.objective), "objective")
+        return
+    coarse_building.optimization_config(config)
+    build_dataclass(PretrainingObjectiveConfig, plain(config.objective), "objective")
+    coarse_model(config)
+    values = {key: value for key, value in plain(config.data).items() if key not in READER_KEYS}
+    sizes = {"image_size": config.image_size, "max_text_length": config.max_text_length, "batch_size": 1}
+    build_dataclass(PairDataConfig, values | sizes, "data")
+
+
+def coarse_model(config: DictConfig, *, vocab_size: int = 300) -> FusionConfig:
+    return build_model_config(
+        config.model,
+        default_window=config.image_size // 32,
+        max_text_length=config.max_text_length,
+        vocab_size=vocab_size,
+    )
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    "override", [f"{group}={option}" for group in ("model", "experiment") for option in options(group)]
+)
+def test_every_model_and_experiment_fills_the_dataclasses_of_both_stages(stage: str, override: str) -> None:
+    build_all(composed(f"stage={stage}", override))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("debug", options("debug"))
+def test_debugging_goes_with_the_demo_of_both_stages(stage: str, debug: str) -> None:
+    build_all(composed(f"stage={stage}", "experiment=demo", f"debug={debug}"))
 
 
 @pytest.mark.parametrize(
     "override",
-    [
-        f"{group}={option}"
-        for group in ("model", "trainer", "precision", "tokenizer", "experiment", "debug")
-        for option in options(group)
-    ],
+    [f"{group}={option}" for group in ("trainer", "precision", "tokenizer") for option in options(group)],
 )
-def test_every_option_composes_and_fills_its_dataclasses(override: str) -> None:
-    config = composed([override])
-    OmegaConf.resolve(config)
-    build_dataclass(TrainerConfig, plain(config.trainer), "trainer")
-    build_dataclass(CoarseOptimizationConfig, plain(config.optimization), "optimization")
-    build_dataclass(PretrainingObjectiveConfig, plain(config.objective), "objective")
-    build_model_config(config.model, image_size=config.image_size, max_text_length=16, vocab_size=300)
+def test_every_option_that_knows_no_stage_fills_its_dataclass(override: str) -> None:
+    build_all(composed("stage=fine", override))
 
 
 @pytest.mark.parametrize("option", options("data"))
-def test_every_data_set_composes_with_a_training_and_a_validation_reader(option: str) -> None:
-    config = composed([f"data={option}", "data_dir=somewhere"])
-    assert all("_target_" in reader for reader in [*config.data.train, config.data.val])
+def test_every_data_set_names_readers_of_its_stage_with_arguments_that_they_take(option: str) -> None:
+    stage = suited_stage(option)
+    demo = ["experiment=demo"] if option.startswith("shapes") else []  # the shapes are drawn in the demo's size
+    config = composed(f"stage={stage}", *demo, f"data={option}", "data_dir=somewhere")
+    build_all(config)
+    found = readers(config)
+    assert len(found) >= 2
+    for reader in found:
+        arguments = {key: value for key, value in reader.items() if key != "_target_"}
+        kind = get_class(reader["_target_"])
+        assert issubclass(kind, KINDS[stage])
+        inspect.signature(kind).bind(**arguments)
+        if not option.startswith("shapes"):
+            places = [
+                place for value in arguments.values() for place in (value if isinstance(value, list) else [value])
+            ]
+            assert any(str(place).startswith("somewhere/") for place in places)
+
+
+@pytest.mark.parametrize("option", [option for option in options("data") if suited_stage(option) == "fine"])
+def test_detection_sets_judge_on_every_image(option: str) -> None:
+    """Readers of detection data leave images out of training that judging must not miss."""
+    resolved = plain(composed("stage=fine", "experiment=demo", f"data={option}"))["data"]
+    for reader in resolved["val"]:
+        if "training" in inspect.signature(get_class(reader["_target_"])).parameters:
+            assert reader["training"] is False
+    assert all(reader.get("training", True) for reader in resolved["train"])
+
+
+def test_every_stage_and_task_has_its_recipe_data_and_code() -> None:
+    for stage, task in RECIPES:
+        config = composed(f"stage={stage}", f"task={task}")
+        assert (config.stage.name, config.task.name) == (stage, task)
+        assert {path.stem for path in (CONFIGS / "recipe").glob(f"*{stage}_{task}.yaml")} == {
+            f"{stage}_{task}",
+            f"demo_{stage}_{task}",
+        }
+    assert {stage for stage, _ in RECIPES} == set(options("stage"))
+    assert {task for _, task in RECIPES} == set(options("task"))
 
 
 @pytest.mark.parametrize("option", options("logger"))
 def test_every_logger_writes_to_the_run_directory(option: str) -> None:
-    config = composed([f"logger=[{option}]", "run_dir=some/run"])
+    config = composed(f"logger=[{option}]", "run_dir=some/run")
     assert [logger.save_dir for logger in config.logger.values()] == ["some/run"]
 
 
 def test_coarse_pretraining_is_the_paper_recipe() -> None:
-    config = composed(["stage=coarse"])
-    optimization = build_dataclass(CoarseOptimizationConfig, plain(config.optimization), "optimization")
+    config = composed("stage=coarse")
+    optimization = coarse_building.optimization_config(config)
     assert (optimization.learning_rate, optimization.batch_size, optimization.max_steps) == (1e-5, 4096, 100_000)
     groups = optimization.groups
     assert (groups.weight_decay, groups.head_multiplier, groups.cross_modal_multiplier) == (0.01, 5, 5)
     assert optimization.schedule.warmup_steps(optimization.max_steps) == 10_000
     assert (config.image_size, config.max_text_length, config.objective.queue_size) == (384, 40, 4096)
-    model = build_model_config(config.model, image_size=384, max_text_length=40, vocab_size=50265)
+    model = coarse_model(config, vocab_size=50265)
     assert (model.image.embed_dim, tuple(model.image.depths), model.image.window_size) == (128, (2, 2, 18, 2), 12)
 
 
-def test_command_line_wins_over_an_experiment() -> None:
-    config = composed(["experiment=demo", "model=small", "trainer=ddp", "optimization.max_steps=3"])
+def test_fine_pretraining_is_optimised_as_in_the_paper() -> None:
+    optimization = fine_building.optimization_config(composed("stage=fine"))
+    assert (optimization.learning_rate, optimization.batch_size, optimization.max_steps) == (1e-4, 64, 800_000)
+    assert (optimization.gradient_clip, optimization.ema_decay) == (1.0, 0.999)
+    assert (optimization.betas, optimization.eps) == ((0.9, 0.999), 1e-8)
+    groups, schedule = optimization.groups, optimization.schedule
+    assert (groups.weight_decay, groups.language_multiplier, groups.bias_multiplier) == (0.01, 0.1, 2.0)
+    assert (schedule.decay, schedule.gamma, schedule.weight_decay_advance) == (Decay.MULTISTEP, 0.1, 0.667)
+    assert (schedule.warmup_steps(800_000), schedule.warmup_start) == (2000, 0.001)
+    assert schedule.milestone_steps(800_000) == (536_000, 712_000)
+
+
+def test_fine_pretraining_has_the_paper_s_model() -> None:
+    config = composed("stage=fine")
+    detector = fine_building.build_detector_config(config, vocab_size=50265)
+    expected = DetectorConfig(
+        channels=256,
+        num_blocks=6,
+        num_groups=16,
+        anchor_scale=8.0,
+        coarser_sampling=CoarserSampling.REWRAPPED,
+        channel_order=ChannelOrder.BGR,
+        drop_path=0.4,
+        drop_block=0.3,
+        query_norm=True,
+        text_budget=256,
+    )
+    assert detector.with_backbone(expected.backbone) == expected
+    image, text = detector.backbone.image, detector.backbone.text
+    assert (image.embed_dim, tuple(image.depths), image.window_size) == (128, (2, 2, 18, 2), 12)
+    assert (text.hidden_size, text.num_layers, detector.backbone.num_fusion_layers) == (768, 12, 6)
+    assert config.frozen_stages == 1
+    criterion = build_dataclass(GroundingCriterionConfig, plain(config.objective), "objective")
+    assert (criterion.token_weight, criterion.box_weight, criterion.centerness_weight) == (1, 2, 1)
+
+
+def test_fine_pretraining_sees_the_paper_s_data() -> None:
+    config = composed("stage=fine")
+    trainer = build_dataclass(TrainerConfig, plain(config.trainer), "trainer")
+    detector = fine_building.build_detector_config(config, vocab_size=50265)
+    data: FineDataConfig = fine_building.fine_data_config(config, trainer, detector)
+    assert tuple(data.transform.short_sides) == (480, 560, 640, 720, 800)
+    assert (data.transform.max_side, data.transform.flip_probability) == (1333, 0.5)
+    assert (tuple(data.val_transform.short_sides), data.val_transform.flip_probability) == ((800,), 0.0)
+    assert (data.text_budget, data.all_classes, data.val_batch_size) == (256, False, 1)
+    negatives = data.negatives
+    probabilities = (negatives.one_negative, negatives.no_negatives, negatives.all_negatives)
+    assert (negatives.max_negatives, probabilities) == (85, (0.05, 0.05, 0.5))
+    train = [reader["_target_"].rpartition(".")[2] for reader in plain(config)["data"]["train"]]
+    assert train == ["MdetrGrounding", "MdetrGrounding", "CocoDetection"]
+    assert config.data.weights is None
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_demo_needs_no_files_and_one_process(stage: str) -> None:
+    config = composed(f"stage={stage}", "experiment=demo")
+    assert all(reader["_target_"].startswith("fiber.data.shapes.") for reader in readers(config))
+    assert {reader["image_size"] for reader in readers(config)} == {config.image_size}
+    assert (config.trainer.accelerator, config.trainer.devices, config.tokenizer.path) == ("cpu", 1, None)
+    assert config.trainer.batch_size == config.optimization.batch_size
+    assert config.optimization.max_steps % config.trainer.val_every == 0
+    if stage == "fine":
+        assert tuple(config.transform.short_sides) == (config.data.val_short_side,) == (config.image_size,)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_command_line_wins_over_an_experiment(stage: str) -> None:
+    config = composed(f"stage={stage}", "experiment=demo", "model=small", "trainer=ddp", "optimization.max_steps=3")
     assert config.model.image.embed_dim == 96
     assert config.trainer.strategy == "ddp"
     assert config.optimization.max_steps == 3
 
 
-@pytest.mark.parametrize(
-    "key", ["nonsense", "trainer.nonsense", "optimization.groups.nonsense", "model.image.nonsense"]
+FINE_KEYS = (
+    "nonsense",
+    "trainer.nonsense",
+    "data.nonsense",
+    "data.negatives.nonsense",
+    "objective.nonsense",
+    "optimization.groups.head_multiplier",
+    "optimization.schedule.nonsense",
+    "model.image.nonsense",
+    "model.detector.nonsense",
+    "detector.nonsense",
+    "transform.nonsense",
 )
-def test_an_unknown_key_does_not_compose(key: str) -> None:
+COARSE_KEYS = ("data.nonsense", "objective.nonsense", "optimization.nonsense", "init_from", "detector")
+
+
+@pytest.mark.parametrize(
+    ("stage", "key"), [*(("fine", key) for key in FINE_KEYS), *(("coarse", key) for key in COARSE_KEYS)]
+)
+def test_an_unknown_key_does_not_compose(stage: str, key: str) -> None:
     with pytest.raises(ConfigCompositionException, match=key):
-        composed(["experiment=demo", f"{key}=1"])
+        composed(f"stage={stage}", "experiment=demo", f"{key}=1")
+
+
+@pytest.mark.parametrize("group", ["stage", "task", "model", "data", "trainer", "experiment", "debug"])
+def test_an_unknown_option_does_not_compose(group: str) -> None:
+    with pytest.raises(ConfigCompositionException, match="nonsense"):
+        composed(f"{group}=nonsense")
