@@ -21,7 +21,7 @@ from fiber.utils.errors import UserError
 CONFIG_FILE = "config.yaml"
 PREFIX = "model."
 """Beginning of the model's tensors in a checkpoint."""
-CONSOLIDATE = "python -m pytorch_lightning.utilities.consolidate_checkpoint"
+CONSOLIDATE = "python -m torch.distributed.checkpoint.format_utils dcp_to_torch"
 
 
 class RunFiles(NamedTuple):
@@ -82,9 +82,10 @@ def find_run_files(path: Path) -> RunFiles:
     if checkpoint is None:
         raise UserError(f"checkpoint={path} holds no checkpoints/{BEST} or {LAST}: give the directory of a fine run.")
     if checkpoint.is_dir():
+        whole = checkpoint.with_name(f"{checkpoint.stem}_whole{checkpoint.suffix}")
         raise UserError(
-            f"checkpoint={checkpoint} is sharded over processes: make one file of it with `{CONSOLIDATE} {checkpoint}`,"
-            f" and give checkpoint={checkpoint}.consolidated."
+            f"checkpoint={checkpoint} is sharded over processes: make one file of it with "
+            f"`{CONSOLIDATE} {checkpoint} {whole}`, and give checkpoint={whole}."
         )
     run = checkpoint.absolute().parent.parent
     files = RunFiles(run / CONFIG_FILE, run / "tokenizer" / TOKENIZER_FILE, checkpoint)

@@ -17,6 +17,9 @@ from fiber.tasks.building import plain
 from fiber.utils.configs import build_dataclass, convert
 from fiber.utils.errors import UserError
 
+MAX_PRINTED = 20
+"""Detections of a picture; its files hold all."""
+
 Ask = Callable[[Image.Image], GroundingResult]
 
 
@@ -163,5 +166,8 @@ def report(result: GroundingResult, image: Path, output: Path, score_threshold: 
     if not result.detections:
         found = [f"{image}: nothing with a score of {score_threshold} or more (score_threshold)"]
     else:
-        found = [f"{image}: {len(result.detections)} found", *(f"  {one}" for one in result.detections)]
+        found = [f"{image}: {len(result.detections)} found"]
+        found += [f"  {one}" for one in result.detections[:MAX_PRINTED]]
+    if len(result.detections) > MAX_PRINTED:
+        found += [f"  and {len(result.detections) - MAX_PRINTED} more"]
     return [*found, f"  written to {output}.json and {output}.png"]

@@ -109,7 +109,7 @@ def change_config(run: Path, key: str, value: str | int) -> None:
         (deepen, "best.ckpt does not fit config.yaml of its run.* head.blocks.2"),
         (cut_checkpoint, "best.ckpt is damaged or no checkpoint"),
         (foreign_checkpoint, "best.ckpt is no checkpoint of a training run"),
-        (shard_checkpoint, "best.ckpt is sharded .*consolidate_checkpoint .*best.ckpt`"),
+        (shard_checkpoint, "best.ckpt is sharded .*dcp_to_torch .*best.ckpt .*best_whole.ckpt`"),
     ],
 )
 def test_a_run_that_cannot_be_loaded_is_named_with_its_fault(

@@ -69,6 +69,15 @@ def test_classes_come_from_the_command_line_or_a_file(
     assert single[0].names == ("7",) and json.loads(Path("third/cat.json").read_text())["classes"] == ["7"]
 
 
+def test_long_lists_are_printed_in_part(fine_run: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = run("task=ground", f"checkpoint={fine_run}", "image=one/cat.png", TEXT)[0]
+    lines = capsys.readouterr().out.splitlines()
+    number = len(result.detections)
+    assert number > 20 and lines[0] == f"one/cat.png: {number} found"
+    assert lines[20] == f"  {result.detections[19]}" and lines[21] == f"  and {number - 20} more"
+    assert len(json.loads(Path("outputs/predictions/cat.json").read_text())["detections"]) == number
+
+
 def test_a_picture_in_which_nothing_is_found_is_written_too(
     fine_run: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
