@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from fiber.checkpoints.original_coarse import IMAGE_PREFIX, TEXT_PREFIX, from_original, image_layer_names, text_names
 from fiber.checkpoints.position_bias import resize_position_bias
@@ -74,10 +75,18 @@ def initialize_from_coarse(detector: torch.nn.Module, backbone: FusionBackbone, 
     )
 
 
+class Unread:
+    """Stands for a class that a checkpoint names beside its tensors, as older Lightning does for its callbacks."""
+
+    def __init__(self, *_: object) -> None: ...
+
+
 def read_state(path: Path) -> Mapping[str, Tensor]:
     """Tensors of a checkpoint by name; nothing in it is executed."""
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        others = get_unsafe_globals_in_checkpoint(path) if zipfile.is_zipfile(path) else []
+        with safe_globals([(Unread, name) for name in others]):
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise UserError(
             f"init_from={path} is damaged or no checkpoint ({type(error).__name__}): give best.ckpt of a coarse run, "

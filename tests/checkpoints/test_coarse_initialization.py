@@ -1,9 +1,11 @@
 """A detector's backbone from coarse checkpoints in both formats."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -200,20 +202,44 @@ class Executed:
         return exec, ("raise SystemExit('a checkpoint was executed')",)
 
 
-@pytest.mark.parametrize("damage", ["garbage", "empty", "cut", "code", "directory"])
+@pytest.mark.parametrize("damage", ["garbage", "empty", "cut", "directory"])
 def test_a_damaged_file_is_named(
     detector: GroundedDetector, coarse: FiberForPretraining, damage: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "coarse.ckpt"
-    torch.save({"state_dict": own_format(coarse)} if damage != "code" else {"state_dict": Executed()}, path)
+    torch.save({"state_dict": own_format(coarse)}, path)
     content = path.read_bytes()
     if damage == "directory":
         path.unlink()
         path.mkdir()
-    elif damage != "code":
+    else:
         path.write_bytes({"garbage": b"no checkpoint", "empty": b"", "cut": content[: len(content) // 2]}[damage])
     with pytest.raises(UserError, match=rf"init_from={path} is damaged or no checkpoint"):
         initialize_from_coarse(detector, detector.backbone, path)
+
+
+def test_classes_named_beside_the_tensors_need_not_exist(
+    detector: GroundedDetector, coarse: FiberForPretraining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lightning before 1.5 keys the state of callbacks by their class."""
+    module = ModuleType("no_longer_here")
+    callback = type("Callback", (), {"__module__": module.__name__})
+    module.Callback = callback  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    path = tmp_path / "coarse.ckpt"
+    torch.save(as_run(original_format(coarse)) | {"callbacks": {callback: {"best": 1.0}}}, path)
+    monkeypatch.delitem(sys.modules, module.__name__)
+    assert initialize_from_coarse(detector, detector.backbone, path).is_original
+    assert_filled(detector, coarse)
+
+
+def test_nothing_in_a_checkpoint_is_executed(
+    detector: GroundedDetector, coarse: FiberForPretraining, tmp_path: Path
+) -> None:
+    initialize(detector, as_run(own_format(coarse)) | {"callbacks": Executed()}, tmp_path)
+    assert_filled(detector, coarse)
+    with pytest.raises(UserError, match="holds no tensors by name"):
+        initialize(detector, {"state_dict": Executed()}, tmp_path)
 
 
 @pytest.mark.parametrize("content", [[1, 2], {"state_dict": {"a": 1}}, {"state_dict": [1]}, torch.zeros(3)])
