@@ -92,7 +92,7 @@ def prompts_of(reader: DetectionReader, config: FineDataConfig, tokenizer: TextT
     """How a detection set's images are asked about."""
     if config.all_classes:
         return AllClassesPrompter(
-            reader.classes,
+            reader.class_prompts,
             count_tokens=tokenizer.count,
             shuffle=config.negatives.shuffle,
             token_budget=config.text_budget,

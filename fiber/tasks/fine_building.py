@@ -88,7 +88,7 @@ def build_box_reader(config: DictConfig) -> BoxReader:
 
 def fine_data_config(config: DictConfig, trainer: TrainerConfig, detector: DetectorConfig) -> FineDataConfig:
     """How samples become batches."""
-    values = {key: value for key, value in plain(config.data).items() if key not in READER_KEYS}
+    values = {key: value for key, value in plain(config.data).items() if key not in (*READER_KEYS, "dataset")}
     values |= {"batch_size": trainer.batch_size, "num_workers": trainer.num_workers, "seed": config.seed}
     values |= {"text_budget": detector.text_budget, "transform": plain(config.transform)}
     return build_dataclass(FineDataConfig, values, "data")
@@ -136,5 +136,5 @@ def build_validator(reader: BoxReader, tokenizer: TextTokenizer, detector: Detec
     if isinstance(reader, GroundingReader):
         return GroundingValidator()
     assert isinstance(reader, DetectionReader)
-    chunks = chunk_classes(reader.classes, count_tokens=tokenizer.count, token_budget=detector.text_budget)
+    chunks = chunk_classes(reader.class_prompts, count_tokens=tokenizer.count, token_budget=detector.text_budget)
     return DetectionValidator(reader.classes, chunks)

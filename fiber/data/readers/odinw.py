@@ -1,6 +1,6 @@
 """ODinW-13: thirteen small detection sets in COCO's layout ("object detection in the wild")."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,8 +87,12 @@ class OdinwDetection(CocoDetection):
         prompts = DATASETS[dataset].prompts
         if unknown := set(prompts) - set(self.classes):
             raise UserError(f"{annotation_file} lacks the classes {', '.join(sorted(unknown))} of ODinW's {dataset}.")
-        self.class_prompts: tuple[str | ClassPrompt, ...] = tuple(prompts.get(name, name) for name in self.classes)
+        self.prompts: tuple[str | ClassPrompt, ...] = tuple(prompts.get(name, name) for name in self.classes)
+
+    @property
+    def class_prompts(self) -> Sequence[str | ClassPrompt]:
         """The published prompt of every class; a name alone where there is none."""
+        return self.prompts
 
 
 def find_split(folder: Path, split: str) -> tuple[Path, Path]:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from fiber.data.readers.base import ImageReader, Reader
 from fiber.data.records import GroundedCaption, LabeledBox, Question, Statement
+from fiber.detection.prompts import ClassPrompt
 
 
 class QuestionReader(ImageReader):
@@ -74,6 +75,11 @@ class DetectionReader(BoxReader):
     """Names of the classes."""
     category_ids: Sequence[int]
     """The data set's own number of every class, for result files."""
+
+    @property
+    def class_prompts(self) -> Sequence[str | ClassPrompt]:
+        """What to ask for each class: its name, unless a data set is known to want other words."""
+        return self.classes
 
     @abstractmethod
     def objects(self, index: int) -> Sequence[LabeledBox]:
