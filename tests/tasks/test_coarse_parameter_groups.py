@@ -6,8 +6,8 @@ import pytest
 
 from fiber.models.config import FusionConfig, RobertaConfig, SwinConfig
 from fiber.models.pretraining_model import FiberForPretraining
-from fiber.tasks.optimizer import CoarseOptimizationConfig, configure_optimizer
 from fiber.tasks.coarse_parameter_groups import CoarseGroupConfig, Kind
+from fiber.tasks.optimizer import CoarseOptimizationConfig, configure_optimizer
 from fiber.tasks.parameter_groups import optimizer_groups, summarize_groups
 
 CONFIG = CoarseGroupConfig(weight_decay=0.01, head_multiplier=50.0, cross_modal_multiplier=5.0)

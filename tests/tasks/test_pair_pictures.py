@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from fiber.tasks.callbacks.pictures import (
+from fiber.tasks.pair_pictures import (
     MARGIN,
     RIGHT,
     TILE,
@@ -11,7 +11,7 @@ from fiber.tasks.callbacks.pictures import (
     FilledWord,
     PairPrediction,
     RetrievedCaption,
-    draw_predictions,
+    draw_pairs,
 )
 
 
@@ -27,9 +27,7 @@ def has_color(pixels: np.ndarray, color: tuple[int, int, int]) -> bool:
 
 def test_each_pair_gets_its_image_and_right_or_wrong_ink() -> None:
     colors = ((200, 0, 200), (0, 200, 200))
-    sheet = np.asarray(
-        draw_predictions([prediction(right=True, color=colors[0]), prediction(right=False, color=colors[1])])
-    )
+    sheet = np.asarray(draw_pairs([prediction(right=True, color=colors[0]), prediction(right=False, color=colors[1])]))
     row = TILE + MARGIN
     assert sheet.shape[0] == 2 * row + MARGIN
     for index, color in enumerate(colors):
@@ -42,6 +40,6 @@ def test_each_pair_gets_its_image_and_right_or_wrong_ink() -> None:
 def test_a_long_caption_goes_on_in_the_next_line() -> None:
     words = tuple(FilledWord(f" word{i}", masked=True, right=True) for i in range(40))
     long = prediction(right=True, color=(9, 9, 9))._replace(filled=words, retrieved=())
-    inked = (np.asarray(draw_predictions([long])) == np.array(RIGHT)).all(-1).any(axis=1)
+    inked = (np.asarray(draw_pairs([long])) == np.array(RIGHT)).all(-1).any(axis=1)
     text_lines = int((np.diff(inked.astype(int)) == 1).sum())
     assert text_lines >= 3
