@@ -13,7 +13,7 @@ from fiber.data.normalization import normalize_pixels
 
 
 @torch.inference_mode()
-def benchmark_forward(settings: StepSettings, *, repeats: int) -> list[Row]:
+def benchmark_forward(settings: StepSettings, *, repeats: int, warmup: int) -> list[Row]:
     """encode_image, encode_text, fuse and the dual encoder's rest, in evaluation mode."""
     device = torch.device(settings.device)
     step = TrainingStep(settings, share_trunk=True)
@@ -31,12 +31,13 @@ def benchmark_forward(settings: StepSettings, *, repeats: int) -> list[Row]:
             "pool_text": lambda: model.backbone.pool_text(text),
         }
         flops = [None if settings.compile else count_flops(function) for function in functions.values()]
-        timings = time_interleaved(list(functions.values()), device, repeats=repeats)
+        timings = time_interleaved(list(functions.values()), device, repeats=repeats, warmup=warmup)
     return [
         Row(
             part=f"forward {name}",
             variant="compiled" if settings.compile else "eager",
             timing=timing,
+            image_size=str(settings.image_size),
             samples=settings.batch_size,
             flops=operations,
             peak_flops=peak_flops(device),

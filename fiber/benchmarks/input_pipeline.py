@@ -26,4 +26,8 @@ def benchmark_input(data_module: PairDataModule, *, num_batches: int) -> list[Ro
                 break
     config = data_module.config
     variant = f"{config.image_size} px, {config.num_workers} workers"
-    return [Row(part="input pipeline", variant=variant, timing=Timing(tuple(seconds[1:])), samples=config.batch_size)]
+    timing = Timing(tuple(seconds[1:]))
+    size = str(config.image_size)
+    return [
+        Row(part="input pipeline", variant=variant, timing=timing, image_size=size, samples=config.batch_size),
+    ]

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fiber.benchmarks.timing import Timing
+from fiber.utils.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +23,12 @@ class Row:
     part: str
     variant: str
     timing: Timing
+    image_size: str
+    """Pixels: a side, or height x width."""
     samples: int
     """Pairs or images per call."""
+    queue_size: int | None = None
+    """Where there is a queue of negatives."""
     peak_bytes: int | None = None
     flops: int | None = None
     """Operations of one call."""
@@ -36,6 +41,9 @@ class Row:
         return {
             "part": self.part,
             "variant": self.variant,
+            "image_size": self.image_size,
+            "batch_size": self.samples,
+            "queue_size": self.queue_size,
             "seconds_median": self.timing.median,
             "spread": self.timing.spread,
             "repeats": len(self.timing.seconds),
@@ -47,7 +55,7 @@ class Row:
 
 
 def print_table(rows: Sequence[Row], console: Console) -> None:
-    """A table, the ratio to the last row of the same part at its end."""
+    """A table; at its end the ratio to the last row of the same part, the median of the rounds' ratios."""
     table = Table(title=f"{device_name()}, torch {torch.__version__}, {torch.get_num_threads()} CPU threads")
     headings = ("part", "variant", "median s", "spread", "samples/s", "peak GiB", "TFLOP", "utilisation", "ratio")
     for heading in headings:
@@ -55,6 +63,7 @@ def print_table(rows: Sequence[Row], console: Console) -> None:
     for row in rows:
         record = row.record()
         last = next(other for other in reversed(rows) if other.part == row.part)
+        ratio = last.timing.over(row.timing)
         table.add_row(
             row.part,
             row.variant,
@@ -64,7 +73,7 @@ def print_table(rows: Sequence[Row], console: Console) -> None:
             optional(record["peak_memory_gib"], "{:.2f}"),
             optional(record["teraflops_per_call"], "{:.3f}"),
             optional(record["flops_utilisation"], "{:.1%}"),
-            f"{last.timing.median / row.timing.median:.2f} x",
+            f"{ratio.median:.2f} x ± {ratio.spread:.1%}",
         )
     console.print(table)
 
@@ -88,12 +97,19 @@ def write_json(rows: Sequence[Row], settings: dict[str, Any], path: Path) -> Non
 
 
 def append_csv(rows: Sequence[Row], settings: dict[str, Any], path: Path) -> None:
-    """Add rows to a table that grows run by run; the header is written once."""
+    """Add rows to a table that grows run by run; the header is written once.
+
+    Raises:
+        UserError: the file has other columns.
+    """
     records = [{"device": device_name(), "torch": torch.__version__, **settings, **row.record()} for row in rows]
     path.parent.mkdir(parents=True, exist_ok=True)
     new = not path.exists()
+    columns = list(records[0]) if new else path.read_text().partition("\n")[0].split(",")
+    if set(columns) != set(records[0]):
+        raise UserError(f"csv={path} has other columns than this benchmark: give a new file.")
     with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(records[0]))
+        writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
         if new:
             writer.writeheader()
         writer.writerows(records)

@@ -101,7 +101,7 @@ def build_model(settings: StepSettings) -> FiberForPretraining:
     return model
 
 
-def benchmark_step(settings: StepSettings, *, repeats: int) -> list[Row]:
+def benchmark_step(settings: StepSettings, *, repeats: int, warmup: int) -> list[Row]:
     """Shared and separate trunks in alternation, on the same weights, inputs and candidates for negatives."""
     device = torch.device(settings.device)
     kinds = {"shared": True, "separate": False}
@@ -110,13 +110,15 @@ def benchmark_step(settings: StepSettings, *, repeats: int) -> list[Row]:
     flops = [count_flops(TrainingStep(settings, share_trunk=share, model=eager)) for share in kinds.values()]
     model = build_model(settings) if settings.compile else eager
     steps = [TrainingStep(settings, share_trunk=share, model=model) for share in kinds.values()]
-    timings = time_interleaved(steps, device, repeats=repeats)
+    timings = time_interleaved(steps, device, repeats=repeats, warmup=warmup)
     return [
         Row(
             part="training step",
             variant=f"{name} trunks",
             timing=timing,
+            image_size=str(settings.image_size),
             samples=settings.batch_size,
+            queue_size=settings.queue_size,
             peak_bytes=peak,
             flops=operations,
             peak_flops=peak_flops(device),

@@ -14,7 +14,7 @@ import torch
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds of repeated calls, warm-up left out."""
+    """Seconds of repeated calls, warm-up left out; or ratios of such."""
 
     seconds: tuple[float, ...]
 
@@ -29,6 +29,10 @@ class Timing:
             return 0.0
         low, _, high = statistics.quantiles(self.seconds, n=4, method="inclusive")
         return (high - low) / 2 / self.median
+
+    def over(self, other: "Timing") -> "Timing":
+        """Ratio round by round; of calls that were timed in turn, what disturbed a round cancels."""
+        return Timing(tuple(mine / theirs for mine, theirs in zip(self.seconds, other.seconds, strict=True)))
 
 
 def time_call(function: Callable[[], object], device: torch.device) -> float:
