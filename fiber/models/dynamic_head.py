@@ -4,6 +4,7 @@ Axes: B images, C channels, h w map of a level, T = 9 taps of a deformable convo
 """
 
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -64,7 +65,9 @@ class DynamicHeadBlock(nn.Module):
             small = self.sampling_for_coarser(sampling, levels[index + 1])
             branch = self.from_coarser(levels[index + 1], small)
             branches.append(F.interpolate(branch, size=size, mode="bilinear", align_corners=True))
-        output: Tensor = self.activation(torch.stack([self.gate(branch) * branch for branch in branches]).mean(dim=0))
+        # The mean of the weighted branches, its division done on the gates, which are single numbers.
+        shares = [(self.gate(branch) / len(branches)) * branch for branch in branches]
+        output: Tensor = self.activation(reduce(torch.add, shares))
         return output
 
     def gate(self, branch: Tensor) -> Tensor:
