@@ -96,6 +96,8 @@ def test_a_caption_that_just_fits_is_whole() -> None:
     batch = collated(sample(BEACH, (29, 38)), budget=12)
     assert batch.defects == ()
     assert batch.positive_map.nonzero().tolist() == [[0, 8], [0, 9]]
+    tighter = collated(sample(BEACH, (29, 38)), budget=11)
+    assert tighter.defects == (Defect(DefectKind.CAPTION_CUT, "here.png"),)
 
 
 def test_images_without_boxes_or_text_have_their_place() -> None:
