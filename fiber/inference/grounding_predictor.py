@@ -123,27 +123,34 @@ class GroundingPredictor:
             compete: each contributes up to the limit of detections.
         """
         image = self.model.encode_image(pixels)
-        return [
-            joined(list(self.detect_in_image(image[row : row + 1], size, classes))) for row, size in enumerate(sizes)
-        ]
+        found: list[list[Detections]] = [[] for _ in sizes]
+        for some in self.passes(classes):
+            text, positions = classes.prompts.trunk[some], classes.prompts.positions[some]
+            output = self.model.detect(*all_pairs(image, text))
+            per_pair = iter(
+                self.post_processor(output, [size for size in sizes for _ in positions], positions * len(sizes))
+            )
+            for parts in found:
+                for labels in classes.classes[some]:
+                    one = next(per_pair)
+                    parts.append(one._replace(labels=one.labels + labels.start))
+        return [joined(parts) for parts in found]
 
-    def detect_in_image(
-        self, image: ImageTrunk, size: tuple[int, int], classes: EncodedClasses
-    ) -> Iterator[Detections]:
-        """Detections of one image prompt by prompt; labels are places in the class list."""
-        prompts = classes.prompts
-        for start in range(0, len(prompts), self.prompts_per_pass):
-            some = slice(start, start + self.prompts_per_pass)
-            text, positions = prompts.trunk[some], prompts.positions[some]
-            output = self.model.detect(repeat_image(image, len(text)), text)
-            found = self.post_processor(output, [size] * len(text), positions)
-            for one, labels in zip(found, classes.classes[some], strict=True):
-                yield one._replace(labels=one.labels + labels.start)
+    def passes(self, classes: EncodedClasses) -> Iterator[slice]:
+        """Prompts that go through the fused layers together, however many images there are: processes that share a
+        model's parts must take as many steps as each other."""
+        for start in range(0, len(classes.prompts), self.prompts_per_pass):
+            yield slice(start, start + self.prompts_per_pass)
 
 
-def repeat_image(image: ImageTrunk, times: int) -> ImageTrunk:
-    """One image as a batch, without a copy."""
-    return image.map(lambda tensor: tensor.expand(times, *tensor.shape[1:]))
+def all_pairs(image: ImageTrunk, text: TextTrunk) -> tuple[ImageTrunk, TextTrunk]:
+    """Every image with every text, image by image; one image is not copied."""
+    num_images, num_texts = len(image), len(text)
+    if num_images == 1:
+        return image.map(lambda tensor: tensor.expand(num_texts, *tensor.shape[1:])), text
+    if num_texts > 1:
+        image = image.map(lambda tensor: tensor.repeat_interleave(num_texts, dim=0))
+    return image, text.map(lambda tensor: tensor.repeat(num_images, *(1 for _ in tensor.shape[1:])))
 
 
 def joined(parts: Sequence[Detections]) -> Detections:
