@@ -3,19 +3,22 @@
 from fiber.utils.errors import UserError
 
 
-def accumulation_steps(*, batch_size: int, device_batch_size: int, world_size: int) -> int:
+def accumulation_steps(
+    *, batch_size: int, device_batch_size: int, world_size: int, needs_negatives: bool = False
+) -> int:
     """Micro-batches per optimiser step.
 
     Args:
         batch_size: the recipe's, over all processes.
-        device_batch_size: pairs per process and micro-batch.
+        device_batch_size: samples per process and micro-batch.
         world_size: processes.
+        needs_negatives: samples are contrasted with each other, so that a micro-batch of one teaches nothing.
 
     Raises:
         UserError: the recipe's batch cannot be made up.
     """
     micro_batch = device_batch_size * world_size
-    if micro_batch < 2:
+    if micro_batch < 2 and needs_negatives:
         raise UserError("trainer.batch_size=1 on one device leaves no negatives: give 2 or more.")
     if batch_size % micro_batch == 0:
         return batch_size // micro_batch

@@ -64,7 +64,10 @@ def build_trainer(
         profiler=config.get("profiler"),
     )
     trainer.accumulate_grad_batches = accumulation_steps(
-        batch_size=optimization.batch_size, device_batch_size=settings.batch_size, world_size=trainer.world_size
+        batch_size=optimization.batch_size,
+        device_batch_size=settings.batch_size,
+        world_size=trainer.world_size,
+        needs_negatives=optimization.needs_negatives,
     )
     val_every = min(settings.val_every, optimization.max_steps)
     trainer.val_check_interval = val_every * trainer.accumulate_grad_batches  # Lightning counts micro-batches

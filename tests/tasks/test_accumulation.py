@@ -33,6 +33,7 @@ def test_more_devices_than_pairs_is_refused() -> None:
         accumulation_steps(batch_size=64, device_batch_size=8, world_size=6)
 
 
-def test_a_single_pair_has_no_negatives() -> None:
+def test_a_single_pair_has_no_negatives_where_they_are_needed() -> None:
     with pytest.raises(UserError, match="no negatives"):
-        accumulation_steps(batch_size=64, device_batch_size=1, world_size=1)
+        accumulation_steps(batch_size=64, device_batch_size=1, world_size=1, needs_negatives=True)
+    assert accumulation_steps(batch_size=64, device_batch_size=1, world_size=1) == 64
