@@ -14,9 +14,9 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 
 from fiber.data.tokenization import TOKENIZER_FILE, TextTokenizer
 from fiber.models.grounded_detector import GroundedDetector
-from fiber.tasks.fine_building import build_detector_config
 from fiber.tasks.resuming import BEST, LAST, SHARDED_META, checkpoint_folder
 from fiber.utils.errors import UserError
+from fiber.utils.model_configs import build_detector_config
 
 CONFIG_FILE = "config.yaml"
 PREFIX = "model."

@@ -13,8 +13,7 @@ from PIL import Image
 from fiber.inference.grounding import GroundingModel
 from fiber.inference.image_files import find_images, output_stems, read_image
 from fiber.inference.results import GroundingResult
-from fiber.tasks.building import plain
-from fiber.utils.configs import build_dataclass, convert
+from fiber.utils.configs import build_dataclass, convert, plain
 from fiber.utils.errors import UserError
 
 MAX_PRINTED = 20

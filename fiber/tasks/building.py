@@ -2,20 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
-from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from typing import NamedTuple, Protocol, TypeVar
 
 import hydra
 from hydra.errors import InstantiationException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from fiber.checkpoints.coarse_initialization import InitializationReport
 from fiber.checkpoints.pretrained import load_pretrained_image, load_pretrained_text
 from fiber.data.data_module import TrainingDataModule
 from fiber.data.tokenization import TextTokenizer, load_tokenizer, train_tokenizer
-from fiber.models.config import FusionConfig
 from fiber.models.fusion_backbone import FusionBackbone
 from fiber.tasks.task import TrainingTask
-from fiber.utils.configs import build_dataclass
 from fiber.utils.errors import UserError
 
 R = TypeVar("R")
@@ -38,13 +36,6 @@ class TextSource(Protocol):
 
 MAX_TOKENIZER_TEXTS = 100_000
 READER_KEYS = ("train", "val", "weights")
-OTHER_MODEL_KEYS = ("pretrained_image", "pretrained_text", "detector")
-"""Of the `model` part: not of the backbone's sizes."""
-
-
-def plain(config: DictConfig) -> dict[str, Any]:
-    """A part of the configuration as a resolved mapping."""
-    return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
 
 
 def build_reader(config: DictConfig, kind: type[R], *, wanted: str) -> R:
@@ -75,29 +66,6 @@ def build_tokenizer(config: DictConfig, readers: Sequence[TextSource]) -> TextTo
         return load_tokenizer(config.path)
     texts = chain.from_iterable(reader.texts() for reader in readers)
     return train_tokenizer(islice(texts, MAX_TOKENIZER_TEXTS), config.vocab_size)
-
-
-def build_model_config(
-    config: DictConfig, *, default_window: int, max_text_length: int, vocab_size: int
-) -> FusionConfig:
-    """Sizes of the model, those derived from data filled in.
-
-    Args:
-        config: the `model` part.
-        default_window: side of an attention window in tokens where none is set.
-        max_text_length: tokens.
-        vocab_size: of the tokeniser.
-
-    Raises:
-        UserError: texts longer than the model's positions.
-    """
-    values = {key: value for key, value in plain(config).items() if key not in OTHER_MODEL_KEYS}
-    window = values["image"].pop("window_size", None)
-    model = build_dataclass(FusionConfig, values, "model").with_vocabulary(vocab_size)
-    longest = model.text.max_positions - model.text.pad_id - 1
-    if max_text_length > longest:
-        raise UserError(f"max_text_length={max_text_length} is more than model.text.max_positions allows: {longest}.")
-    return model.with_window(window or default_window)
 
 
 def load_published_weights(backbone: FusionBackbone, config: DictConfig) -> None:

@@ -11,17 +11,16 @@ from fiber.objectives.pretraining import PretrainingObjectiveConfig
 from fiber.tasks.building import (
     READER_KEYS,
     RunParts,
-    build_model_config,
     build_reader,
     build_tokenizer,
     load_published_weights,
-    plain,
 )
 from fiber.tasks.coarse_pretraining import CoarsePretraining
 from fiber.tasks.optimizer import CoarseOptimizationConfig
 from fiber.tasks.trainer_config import TrainerConfig
-from fiber.utils.configs import build_dataclass
+from fiber.utils.configs import build_dataclass, plain
 from fiber.utils.errors import UserError
+from fiber.utils.model_configs import build_model_config
 
 
 def optimization_config(config: DictConfig) -> CoarseOptimizationConfig:

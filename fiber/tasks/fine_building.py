@@ -17,21 +17,17 @@ from fiber.tasks.box_validation import BoxValidator, DetectionValidator, Groundi
 from fiber.tasks.building import (
     READER_KEYS,
     RunParts,
-    build_model_config,
     build_reader,
     build_tokenizer,
     load_published_weights,
-    plain,
 )
 from fiber.tasks.fine_pretraining import FinePretraining
 from fiber.tasks.optimizer import FineOptimizationConfig
 from fiber.tasks.resuming import BEST, LAST, checkpoint_folder
 from fiber.tasks.trainer_config import TrainerConfig
-from fiber.utils.configs import build_dataclass
+from fiber.utils.configs import build_dataclass, plain
 from fiber.utils.errors import UserError
-
-WINDOW = 12
-"""Side of an attention window in tokens where the model sets none."""
+from fiber.utils.model_configs import build_detector_config
 
 
 def optimization_config(config: DictConfig) -> FineOptimizationConfig:
@@ -101,15 +97,6 @@ def build_fine_tokenizer(config: DictConfig, train: Sequence[BoxReader], source:
         if (folder / TOKENIZER_FILE).is_file():
             return load_tokenizer(str(folder))
     return build_tokenizer(config, train)
-
-
-def build_detector_config(config: DictConfig, *, vocab_size: int) -> DetectorConfig:
-    """Sizes of the model with the recipe's choices."""
-    backbone = build_model_config(
-        config.model, default_window=WINDOW, max_text_length=config.max_text_length, vocab_size=vocab_size
-    )
-    values = plain(config.model.detector) | plain(config.detector) | {"text_budget": config.max_text_length}
-    return build_dataclass(DetectorConfig, values, "detector").with_backbone(backbone)
 
 
 def find_coarse_checkpoint(init_from: str | None) -> Path | None:

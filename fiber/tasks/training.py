@@ -14,7 +14,7 @@ from fiber.checkpoints.coarse_initialization import InitializationReport
 from fiber.data.data_module import TrainingDataModule
 from fiber.tasks import coarse_building, fine_building
 from fiber.tasks.acceleration import checkpoint_activations, compile_backbone
-from fiber.tasks.building import RunParts, plain
+from fiber.tasks.building import RunParts
 from fiber.tasks.callbacks.progress import TrainingProgress
 from fiber.tasks.coarse_building import build_coarse_pretraining
 from fiber.tasks.fine_building import build_fine_pretraining
@@ -24,7 +24,7 @@ from fiber.tasks.resuming import find_checkpoint, read_position
 from fiber.tasks.task import TrainingTask
 from fiber.tasks.trainer import best_checkpoint, build_trainer
 from fiber.tasks.trainer_config import TrainerConfig
-from fiber.utils.configs import build_dataclass
+from fiber.utils.configs import build_dataclass, plain
 
 
 def train(config: DictConfig) -> dict[str, float]:

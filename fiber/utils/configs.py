@@ -7,9 +7,16 @@ from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from typing import Any, TypeVar, cast
 
+from omegaconf import DictConfig, OmegaConf
+
 from fiber.utils.errors import UserError
 
 T = TypeVar("T")
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """A part of the configuration as a resolved mapping."""
+    return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
 
 
 def build_dataclass(kind: type[T], values: Mapping[str, Any], where: str) -> T:

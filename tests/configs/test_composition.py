@@ -20,11 +20,12 @@ from fiber.models.detector_config import ChannelOrder, CoarserSampling, Detector
 from fiber.objectives.grounding import GroundingCriterionConfig
 from fiber.objectives.pretraining import PretrainingObjectiveConfig
 from fiber.tasks import coarse_building, fine_building
-from fiber.tasks.building import READER_KEYS, build_model_config, plain
+from fiber.tasks.building import READER_KEYS
 from fiber.tasks.schedules import Decay
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.tasks.training import RECIPES
-from fiber.utils.configs import build_dataclass
+from fiber.utils.configs import build_dataclass, plain
+from fiber.utils.model_configs import build_detector_config, build_model_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 STAGES = ("coarse", "fine")
@@ -60,7 +61,7 @@ def build_all(config: DictConfig) -> None:
     """Fill every dataclass that the stage has."""
     trainer = build_dataclass(TrainerConfig, plain(config.trainer), "trainer")
     if config.stage.name == "fine":
-        detector = fine_building.build_detector_config(config, vocab_size=300)
+        detector = build_detector_config(config, vocab_size=300)
         fine_building.fine_data_config(config, trainer, detector)
         fine_building.optimization_config(config)
         build_dataclass(GroundingCriterionConfig, plain(config.objective), "objective")
@@ -172,7 +173,7 @@ def test_fine_pretraining_is_optimised_as_in_the_paper() -> None:
 
 def test_fine_pretraining_has_the_paper_s_model() -> None:
     config = composed("stage=fine")
-    detector = fine_building.build_detector_config(config, vocab_size=50265)
+    detector = build_detector_config(config, vocab_size=50265)
     expected = DetectorConfig(
         channels=256,
         num_blocks=6,
@@ -197,7 +198,7 @@ def test_fine_pretraining_has_the_paper_s_model() -> None:
 def test_fine_pretraining_sees_the_paper_s_data() -> None:
     config = composed("stage=fine")
     trainer = build_dataclass(TrainerConfig, plain(config.trainer), "trainer")
-    detector = fine_building.build_detector_config(config, vocab_size=50265)
+    detector = build_detector_config(config, vocab_size=50265)
     data: FineDataConfig = fine_building.fine_data_config(config, trainer, detector)
     assert tuple(data.transform.short_sides) == (480, 560, 640, 720, 800)
     assert (data.transform.max_side, data.transform.flip_probability) == (1333, 0.5)

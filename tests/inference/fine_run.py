@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from fiber.data.shapes.corpus import shapes_corpus
 from fiber.data.tokenization import train_tokenizer
 from fiber.models.grounded_detector import GroundedDetector
-from fiber.tasks.fine_building import build_detector_config
+from fiber.utils.model_configs import build_detector_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SHORT_SIDE = 64
