@@ -12,13 +12,19 @@ from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 from yaml import YAMLError  # type: ignore[import-untyped]
 
+from fiber.checkpoints.model_configs import build_detector_config
+from fiber.checkpoints.run_folder import (
+    BEST,
+    CONFIG_FILE,
+    LAST,
+    SHARDED_META,
+    TOKENIZER_FOLDER,
+    checkpoint_folder,
+)
 from fiber.data.tokenization import TOKENIZER_FILE, TextTokenizer
 from fiber.models.grounded_detector import GroundedDetector
-from fiber.tasks.resuming import BEST, LAST, SHARDED_META, checkpoint_folder
 from fiber.utils.errors import UserError
-from fiber.utils.model_configs import build_detector_config
 
-CONFIG_FILE = "config.yaml"
 PREFIX = "model."
 """Beginning of the model's tensors in a checkpoint."""
 CONSOLIDATE = "python -m torch.distributed.checkpoint.format_utils dcp_to_torch"
@@ -88,7 +94,7 @@ def find_run_files(path: Path) -> RunFiles:
             f"`{CONSOLIDATE} {checkpoint} {whole}`, and give checkpoint={whole}."
         )
     run = checkpoint.absolute().parent.parent
-    files = RunFiles(run / CONFIG_FILE, run / "tokenizer" / TOKENIZER_FILE, checkpoint)
+    files = RunFiles(run / CONFIG_FILE, run / TOKENIZER_FOLDER / TOKENIZER_FILE, checkpoint)
     for file in (files.config, files.tokenizer):
         if not file.is_file():
             raise UserError(f"checkpoint={path}: {file} is missing: leave checkpoints in the directory of their run.")

@@ -2,6 +2,7 @@
 
 from omegaconf import DictConfig
 
+from fiber.checkpoints.model_configs import build_model_config
 from fiber.data.pair_data_module import PairDataConfig, PairDataModule
 from fiber.data.readers.base import CaptionReader
 from fiber.data.tokenization import TextTokenizer
@@ -20,7 +21,6 @@ from fiber.tasks.optimizer import CoarseOptimizationConfig
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.configs import build_dataclass, plain
 from fiber.utils.errors import UserError
-from fiber.utils.model_configs import build_model_config
 
 
 def optimization_config(config: DictConfig) -> CoarseOptimizationConfig:

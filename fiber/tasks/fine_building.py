@@ -6,6 +6,8 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from fiber.checkpoints.coarse_initialization import initialize_from_coarse
+from fiber.checkpoints.model_configs import build_detector_config
+from fiber.checkpoints.run_folder import BEST, LAST, TOKENIZER_FOLDER, checkpoint_folder
 from fiber.data.grounding_data_module import FineDataConfig, build_grounding_data
 from fiber.data.readers.task_readers import BoxReader, DetectionReader, GroundingReader
 from fiber.data.tokenization import TOKENIZER_FILE, TextTokenizer, load_tokenizer
@@ -23,11 +25,9 @@ from fiber.tasks.building import (
 )
 from fiber.tasks.fine_pretraining import FinePretraining
 from fiber.tasks.optimizer import FineOptimizationConfig
-from fiber.tasks.resuming import BEST, LAST, checkpoint_folder
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.configs import build_dataclass, plain
 from fiber.utils.errors import UserError
-from fiber.utils.model_configs import build_detector_config
 
 
 def optimization_config(config: DictConfig) -> FineOptimizationConfig:
@@ -93,7 +93,7 @@ def fine_data_config(config: DictConfig, trainer: TrainerConfig, detector: Detec
 def build_fine_tokenizer(config: DictConfig, train: Sequence[BoxReader], source: Path | None) -> TextTokenizer:
     """The coarse run's tokeniser if it left one beside its checkpoint; else as configured."""
     if config.path is None and source is not None:
-        folder = source.parent.parent / "tokenizer"
+        folder = source.parent.parent / TOKENIZER_FOLDER
         if (folder / TOKENIZER_FILE).is_file():
             return load_tokenizer(str(folder))
     return build_tokenizer(config, train)

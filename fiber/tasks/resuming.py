@@ -7,13 +7,10 @@ from typing import Any, NamedTuple
 
 import torch
 
+from fiber.checkpoints.run_folder import LAST, SHARDED_META, checkpoint_folder
 from fiber.utils.errors import UserError
 
 AUTO = "auto"
-LAST = "last.ckpt"
-BEST = "best.ckpt"
-SHARDED_META = "meta.pt"
-"""File of a sharded checkpoint that holds everything but tensors."""
 
 
 class Position(NamedTuple):
@@ -22,10 +19,6 @@ class Position(NamedTuple):
     epoch: int
     batch: int
     """Micro-batches of that epoch already trained on."""
-
-
-def checkpoint_folder(run_dir: Path) -> Path:
-    return run_dir / "checkpoints"
 
 
 def find_checkpoint(ckpt_path: str | None, run_dir: Path) -> Path | None:

@@ -13,6 +13,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import DDPStrategy, ModelParallelStrategy
 from pytorch_lightning.strategies import Strategy as LightningStrategy
 
+from fiber.checkpoints.run_folder import BEST, LAST, checkpoint_folder
 from fiber.tasks.accumulation import accumulation_steps
 from fiber.tasks.callbacks.broken_image_monitor import BrokenImageMonitor
 from fiber.tasks.callbacks.defect_monitor import DefectMonitor
@@ -21,7 +22,6 @@ from fiber.tasks.callbacks.last_checkpoint import LastCheckpoint
 from fiber.tasks.callbacks.prediction_pictures import PredictionPictures
 from fiber.tasks.callbacks.progress import TrainingProgress
 from fiber.tasks.optimizer import OptimizationConfig
-from fiber.tasks.resuming import BEST, LAST, checkpoint_folder
 from fiber.tasks.trainer_config import Strategy, TrainerConfig
 from fiber.utils.errors import UserError
 

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
 
 from fiber.checkpoints.coarse_initialization import InitializationReport
+from fiber.checkpoints.run_folder import CONFIG_FILE, TOKENIZER_FOLDER
 from fiber.data.data_module import TrainingDataModule
 from fiber.tasks import coarse_building, fine_building
 from fiber.tasks.acceleration import checkpoint_activations, compile_backbone
@@ -113,8 +114,8 @@ def prepare(config: DictConfig) -> Run:
 def announce(run: Run, config: DictConfig) -> None:
     """Write the resolved configuration and the tokeniser, and say what is about to happen."""
     run.directory.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(config, run.directory / "config.yaml", resolve=True)
-    run.task.tokenizer.save(run.directory / "tokenizer")
+    OmegaConf.save(config, run.directory / CONFIG_FILE, resolve=True)
+    run.task.tokenizer.save(run.directory / TOKENIZER_FOLDER)
     if run.initialization is not None:
         (run.directory / "initialization.txt").write_text(run.initialization.listing() + "\n")
     groups = summarize_groups(run.task.model, run.task.optimization.groups)

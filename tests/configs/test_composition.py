@@ -11,6 +11,7 @@ from hydra.errors import ConfigCompositionException
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
+from fiber.checkpoints.model_configs import build_detector_config, build_model_config
 from fiber.data.grounding_data_module import FineDataConfig
 from fiber.data.pair_data_module import PairDataConfig
 from fiber.data.readers.base import CaptionReader
@@ -25,7 +26,6 @@ from fiber.tasks.schedules import Decay
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.tasks.training import RECIPES
 from fiber.utils.configs import build_dataclass, plain
-from fiber.utils.model_configs import build_detector_config, build_model_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 STAGES = ("coarse", "fine")

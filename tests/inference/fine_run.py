@@ -6,10 +6,10 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+from fiber.checkpoints.model_configs import build_detector_config
 from fiber.data.shapes.corpus import shapes_corpus
 from fiber.data.tokenization import train_tokenizer
 from fiber.models.grounded_detector import GroundedDetector
-from fiber.utils.model_configs import build_detector_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SHORT_SIDE = 64

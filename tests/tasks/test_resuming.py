@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from fiber.tasks.resuming import LAST, Position, checkpoint_folder, find_checkpoint, read_position
+from fiber.checkpoints.run_folder import LAST, checkpoint_folder
+from fiber.tasks.resuming import Position, find_checkpoint, read_position
 from fiber.utils.errors import UserError
 
 
