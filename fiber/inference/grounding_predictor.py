@@ -40,6 +40,8 @@ class EncodedPrompts(NamedTuple):
     trunk: TextTrunk
     positions: tuple[TokenPositions, ...]
     """Per prompt and label, the tokens over which its score is averaged."""
+    lengths: tuple[int, ...]
+    """Per prompt, its tokens, special ones included."""
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -69,7 +71,7 @@ class GroundingPredictor:
         tokenizer: OffsetTokenizer,
         config: PostProcessingConfig | None = None,
         *,
-        prompts_per_pass: int = 4,
+        prompts_per_pass: int = 8,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
@@ -85,13 +87,13 @@ class GroundingPredictor:
         """Text trunks of prompts; what does not fit the model's text budget is cut and never found."""
         budget = self.model.config.text_budget
         encodings = self.tokenizer.encode_batch([prompt.text for prompt in prompts])
-        length = min(budget, max(len(encoding.ids) for encoding in encodings) + 2)
-        ids = self.tokenizer.pad([encoding.ids for encoding in encodings], length).to(self.device)
+        lengths = tuple(min(budget, len(encoding.ids) + 2) for encoding in encodings)
+        ids = self.tokenizer.pad([encoding.ids for encoding in encodings], max(lengths)).to(self.device)
         positions = tuple(
             token_positions(prompt.spans, encoding.offsets[: budget - 2])
             for prompt, encoding in zip(prompts, encodings, strict=True)
         )
-        return EncodedPrompts(self.model.encode_text(ids, ids != self.tokenizer.pad_id), positions)
+        return EncodedPrompts(self.model.encode_text(ids, ids != self.tokenizer.pad_id), positions, lengths)
 
     def encode_classes(self, chunks: Sequence[PromptChunk]) -> EncodedClasses:
         """Text trunks of a class list."""
@@ -126,6 +128,7 @@ class GroundingPredictor:
         found: list[list[Detections]] = [[] for _ in sizes]
         for some in self.passes(classes):
             text, positions = classes.prompts.trunk[some], classes.prompts.positions[some]
+            text = shortened(text, max(classes.prompts.lengths[some]))
             output = self.model.detect(*all_pairs(image, text))
             per_pair = iter(
                 self.post_processor(output, [size for size in sizes for _ in positions], positions * len(sizes))
@@ -141,6 +144,11 @@ class GroundingPredictor:
         model's parts must take as many steps as each other."""
         for start in range(0, len(classes.prompts), self.prompts_per_pass):
             yield slice(start, start + self.prompts_per_pass)
+
+
+def shortened(text: TextTrunk, length: int) -> TextTrunk:
+    """Texts without padding that none of them needs; the result is the same."""
+    return text.map(lambda tensor: tensor[:, :length])
 
 
 def all_pairs(image: ImageTrunk, text: TextTrunk) -> tuple[ImageTrunk, TextTrunk]:

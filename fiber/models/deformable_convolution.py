@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torchvision.ops import deform_conv2d
 
 TAPS = 9
+SAMPLED_AT_ONCE = 2**20
+"""Numbers sampled before they are multiplied with the kernel: few enough to stay in a processor's cache."""
 
 
 class Sampling(NamedTuple):
@@ -69,11 +71,17 @@ def deform_convolve_rows(x: Tensor, sampling: Sampling, weight: Tensor, bias: Te
     A bilinear sample is a weighted sum of four cells, each a row of C numbers: an embedding bag.
     """
     (batch, channels, *_), (h, w) = x.shape, sampling.size
-    cells, weights = bilinear_cells(sampling, (x.shape[2], x.shape[3]), stride=stride)  # B h w T 4
+    cells, shares = bilinear_cells(sampling, (x.shape[2], x.shape[3]), stride=stride)  # B*h*w T 4
     rows = x.permute(0, 2, 3, 1).reshape(-1, channels)  # B*H*W C
-    sampled = F.embedding_bag(cells.view(-1, 4), rows, per_sample_weights=weights.view(-1, 4), mode="sum")
     kernel = weight.permute(0, 2, 3, 1).flatten(1)  # O T*C
-    output = F.linear(sampled.view(batch * h * w, TAPS * channels), kernel, bias)
+
+    def convolve(cells: Tensor, shares: Tensor) -> Tensor:
+        sampled = F.embedding_bag(cells.view(-1, 4), rows, per_sample_weights=shares.view(-1, 4), mode="sum")
+        return F.linear(sampled.view(-1, TAPS * channels), kernel, bias)
+
+    tile = max(1, SAMPLED_AT_ONCE // (TAPS * channels))
+    parts = zip(torch.split(cells, tile), torch.split(shares, tile), strict=True)
+    output = torch.cat([convolve(*part) for part in parts])
     return output.view(batch, h, w, -1).permute(0, 3, 1, 2)
 
 
@@ -86,7 +94,7 @@ def bilinear_cells(sampling: Sampling, size: tuple[int, int], *, stride: int) ->
         stride: of the convolution.
 
     Returns:
-        int64 B h w T 4, cells counted through the whole batch; B h w T 4, shares times mask, 0 outside the input.
+        int64 B*h*w T 4, cells counted through the whole batch; B*h*w T 4, shares times mask, 0 outside the input.
     """
     (height, width), (h, w), device = size, sampling.size, sampling.mask.device
     dy, dx = sampling.offsets.view(-1, TAPS, 2, h, w).unbind(2)  # B T h w
@@ -103,4 +111,9 @@ def bilinear_cells(sampling: Sampling, size: tuple[int, int], *, stride: int) ->
     image = torch.arange(len(dy), device=device).view(-1, 1, 1, 1, 1)
     cells = cells.long() + image * (height * width)
     shares = shares * sampling.mask[..., None] * inside
-    return cells.permute(0, 2, 3, 1, 4).contiguous(), shares.permute(0, 2, 3, 1, 4).contiguous()
+    return rows_of_cells(cells), rows_of_cells(shares)
+
+
+def rows_of_cells(x: Tensor) -> Tensor:
+    """B T h w 4 -> B*h*w T 4."""
+    return x.permute(0, 2, 3, 1, 4).contiguous().view(-1, TAPS, 4)
