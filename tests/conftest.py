@@ -1,6 +1,9 @@
 """What all tests share."""
 
 import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a hub out of reach would cost minutes of retries
+
 from collections.abc import Iterator
 from pathlib import Path
 

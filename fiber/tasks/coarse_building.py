@@ -55,11 +55,11 @@ def build_pair_data(config: DictConfig, trainer: TrainerConfig) -> tuple[PairDat
     """Readers, tokeniser and batches."""
     if config.image_size < STRIDE or config.image_size % STRIDE:
         raise UserError(f"image_size={config.image_size}: give a multiple of {STRIDE} pixels.")
+    train = [build_pair_reader(reader) for reader in config.data.train]
     values = {key: value for key, value in plain(config.data).items() if key not in READER_KEYS}
     values |= {"image_size": config.image_size, "max_text_length": config.max_text_length, "seed": config.seed}
     values |= {"batch_size": trainer.batch_size, "num_workers": trainer.num_workers}
     settings = build_dataclass(PairDataConfig, values, "data")
-    train = [build_pair_reader(reader) for reader in config.data.train]
     tokenizer = build_tokenizer(config.tokenizer, train)
     data_module = PairDataModule(
         settings,

@@ -1,24 +1,16 @@
 """Wrong input to the fine stage ends in one clear message before any training."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
 from PIL import Image
 
 from fiber.tasks.training import prepare
 from fiber.utils.errors import UserError
 
-CONFIGS = Path(__file__).parents[2] / "configs"
-
-
-def composed(overrides: Sequence[str], run_dir: Path) -> DictConfig:
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return compose("train", overrides=["stage=fine", "experiment=demo", f"run_dir={run_dir}", *overrides])
+from .composing import composed
 
 
 @pytest.mark.parametrize(
@@ -40,7 +32,7 @@ def composed(overrides: Sequence[str], run_dir: Path) -> DictConfig:
 )
 def test_one_message_and_no_run(tmp_path: Path, overrides: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        prepare(composed(overrides, tmp_path / "run"))
+        prepare(composed(["stage=fine", *overrides], tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
 
@@ -56,11 +48,11 @@ def test_a_category_without_a_name_is_an_error(tmp_path: Path) -> None:
         }
         (folder / "_annotations.coco.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="category 7 has no name"):
-        prepare(composed(["data=boxes_folder", f"data_dir={tmp_path}"], tmp_path / "run"))
+        prepare(composed(["stage=fine", "data=boxes_folder", f"data_dir={tmp_path}"], tmp_path / "run"))
 
 
 def test_one_image_per_device_is_enough(tmp_path: Path) -> None:
-    run = prepare(composed(["trainer.batch_size=1"], tmp_path / "run"))
+    run = prepare(composed(["stage=fine", "trainer.batch_size=1"], tmp_path / "run"))
     assert run.trainer.accumulate_grad_batches == 16
 
 
@@ -69,4 +61,4 @@ def test_a_coarse_checkpoint_of_another_model_is_named(tmp_path: Path) -> None:
         {"state_dict": {"model.backbone.text.layers.0.attention.qkv.weight": torch.zeros(3)}}, tmp_path / "x.ckpt"
     )
     with pytest.raises(UserError, match=r"x.ckpt lacks \d+ tensors of this model's backbone"):
-        prepare(composed([f"init_from={tmp_path / 'x.ckpt'}"], tmp_path / "run"))
+        prepare(composed(["stage=fine", f"init_from={tmp_path / 'x.ckpt'}"], tmp_path / "run"))

@@ -1,0 +1,15 @@
+"""Configurations of demo runs, composed as the training script does."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+def composed(overrides: Sequence[str], run_dir: Path) -> DictConfig:
+    """A demo with other values here and there."""
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return compose("train", overrides=["experiment=demo", f"run_dir={run_dir}", *overrides])
