@@ -132,16 +132,15 @@ class GroundingCriterion:
 def assign_targets(
     anchors: Tensor, level_sizes: Sequence[tuple[int, int]], targets: Sequence[ImageTargets]
 ) -> AnchorTargets:
-    """Positive anchors of all images, in order."""
+    """Positive anchors of all images, in order. Only their number is read back from the device, once per batch."""
     lengths = [height * width for height, width in level_sizes]
-    parts = []
-    for index, target in enumerate(targets):
-        box = assign_anchors(anchors, lengths, target.boxes)  # A
-        anchor = (box != NEGATIVE).nonzero().squeeze(1)
-        image = torch.full_like(anchor, index)
-        box = box[anchor]
-        parts.append(AnchorTargets(image, anchor, target.boxes[box], target.positive_map[box]))
-    return AnchorTargets(*(torch.cat(field) for field in zip(*parts, strict=True)))
+    matched = torch.stack([assign_anchors(anchors, lengths, target.boxes) for target in targets])  # B A
+    image, anchor = (matched != NEGATIVE).nonzero(as_tuple=True)
+    counts = [len(target.boxes) for target in targets]
+    first = torch.tensor([sum(counts[:index]) for index in range(len(counts))], device=matched.device)  # of each image
+    box = first[image] + matched[image, anchor]
+    boxes, maps = (torch.cat(field) for field in zip(*targets, strict=True))
+    return AnchorTargets(image, anchor, boxes[box], maps[box])
 
 
 def centerness_targets(centres: Tensor, boxes: Tensor) -> Tensor:
