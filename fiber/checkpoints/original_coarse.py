@@ -101,24 +101,60 @@ def text_layer_names(ours: str, theirs: str, *, fused: bool) -> Iterator[TensorN
         yield from affine(f"{ours}.cross_attention.output", f"{cross}.output.dense")
 
 
-def head_names() -> Iterator[TensorName]:
-    """Tensors of the pre-training heads."""
-    for ours, suffix in (("cross_modal_head", ""), ("contrastive_head", "_itc")):
-        for side in ("text", "image"):
-            yield from affine(f"{ours}.{side}_projection", f"cross_modal_{side}_transform{suffix}")
-            yield from affine(f"{ours}.{side}_pooler.dense", f"cross_modal_{side}_pooler{suffix}.dense")
+def projection_names(ours: str, suffix: str = "") -> Iterator[TensorName]:
+    """Projections and poolers of both sides."""
+    for side in ("text", "image"):
+        yield from affine(f"{ours}.{side}_projection", f"cross_modal_{side}_transform{suffix}")
+        yield from affine(f"{ours}.{side}_pooler.dense", f"cross_modal_{side}_pooler{suffix}.dense")
+
+
+def retrieval_head_names() -> Iterator[TensorName]:
+    """Tensors of the heads that embed and match."""
+    yield from projection_names("cross_modal_head")
+    yield from projection_names("contrastive_head", "_itc")
+    yield from affine("matching_head.classifier", "itm_score.fc")
+    yield TensorName("temperature", ("temp",))
+
+
+def language_modeling_names() -> Iterator[TensorName]:
+    """Tensors of the head that names tokens."""
     head = "masked_language_modeling_head"
     yield from affine(f"{head}.dense", "mlm_score.transform.dense")
     yield from affine(f"{head}.norm", "mlm_score.transform.LayerNorm")
     yield TensorName(f"{head}.decoder.weight", ("mlm_score.decoder.weight",))
     yield TensorName(f"{head}.decoder.bias", ("mlm_score.bias",))
-    yield from affine("matching_head.classifier", "itm_score.fc")
-    yield TensorName("temperature", ("temp",))
+
+
+def classifier_names(theirs: str) -> Iterator[TensorName]:
+    """Tensors of the cross-modal head and of the classifier that the original calls `theirs`."""
+    yield from projection_names("cross_modal_head")
+    for layer in (0, 1, 3):
+        yield from affine(f"classifier.layers.{layer}", f"{theirs}.{layer}")
+
+
+def backbone_names(config: FusionConfig) -> tuple[TensorName, ...]:
+    """Every tensor of the fused backbone."""
+    return (*image_names(config), *text_names(config))
 
 
 def pretraining_names(config: FusionConfig) -> tuple[TensorName, ...]:
     """Every tensor of `FiberForPretraining`. What the original keeps besides is dead weight, buffers or queues."""
-    return (*image_names(config), *text_names(config), *head_names())
+    return (*backbone_names(config), *retrieval_head_names(), *language_modeling_names())
+
+
+def retrieval_names(config: FusionConfig) -> tuple[TensorName, ...]:
+    """Every tensor of `FiberForRetrieval`."""
+    return (*backbone_names(config), *retrieval_head_names())
+
+
+def question_answering_names(config: FusionConfig) -> tuple[TensorName, ...]:
+    """Every tensor of `FiberForQuestionAnswering`."""
+    return (*backbone_names(config), *classifier_names("vqa_classifier"))
+
+
+def visual_reasoning_names(config: FusionConfig) -> tuple[TensorName, ...]:
+    """Every tensor of `FiberForVisualReasoning`."""
+    return (*backbone_names(config), *classifier_names("nlvr2_classifier"))
 
 
 def from_original(state: Mapping[str, Tensor], names: tuple[TensorName, ...]) -> dict[str, Tensor]:

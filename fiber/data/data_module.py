@@ -31,45 +31,23 @@ class LoaderConfig:
     seed: int = 0
 
 
-class TrainingDataModule(pl.LightningDataModule):
-    """Loaders over a training mixture and any number of validation sets.
+class EvaluationDataModule(pl.LightningDataModule):
+    """Loaders over any number of sets to be judged on.
 
     Args:
         config: how samples are read.
-        train: samples to learn from.
-        val: sets of samples to validate on.
-        collate: samples to a training batch.
-        val_collate: samples to a validation batch.
-        groups: group of every training sample; batches hold one group each (`TrainingBatchSampler`).
+        val: sets of samples.
+        val_collate: samples to a batch.
     """
 
-    def __init__(
-        self,
-        config: LoaderConfig,
-        *,
-        train: Mixture[Any],
-        val: Sequence[Dataset[Any]],
-        collate: Collate,
-        val_collate: Collate,
-        groups: NDArray[np.integer] | None = None,
-    ) -> None:
+    def __init__(self, config: LoaderConfig, *, val: Sequence[Dataset[Any]], val_collate: Collate) -> None:
         super().__init__()
         self.loading = config
-        self.train_samples = train
         self.val_samples = list(val)
-        self.collate = collate
         self.val_collate = val_collate
-        self.groups = groups
-        self.start_epoch = 0
-        self.start_batch = 0
-
-    def resume_at(self, *, epoch: int, batch: int) -> None:
-        """Begin the next training loader at a batch of an epoch, both counted from 0."""
-        self.start_epoch, self.start_batch = epoch, batch
 
     def check_size(self, world_size: int) -> None:
-        """Raise a UserError if the training or the validation data make no batch for every process."""
-        TrainingBatchSampler(self.train_samples, batch_size=self.loading.batch_size, seed=0, world_size=world_size)
+        """Raise a UserError if the data make no batch for every process."""
         for samples in self.val_samples:
             EvaluationBatchSampler(len(samples), batch_size=1, world_size=world_size)  # type: ignore[arg-type]
 
@@ -80,20 +58,6 @@ class TrainingDataModule(pl.LightningDataModule):
     @property
     def world_size(self) -> int:
         return self.trainer.world_size if self.trainer else 1
-
-    def train_dataloader(self) -> DataLoader[Any]:
-        sampler = TrainingBatchSampler(
-            self.train_samples,
-            batch_size=self.loading.batch_size,
-            seed=self.loading.seed,
-            rank=self.rank,
-            world_size=self.world_size,
-            groups=self.groups,
-        )
-        finished = self.start_batch >= len(sampler)  # the interruption came after the epoch's last batch
-        sampler.set_epoch(self.start_epoch + finished)
-        sampler.start_batch = 0 if finished else self.start_batch
-        return self.loader(self.train_samples, sampler, self.collate)
 
     def val_dataloader(self) -> list[DataLoader[Any]]:
         return [self.loader(samples, self.val_batches(samples), self.val_collate) for samples in self.val_samples]
@@ -115,3 +79,56 @@ class TrainingDataModule(pl.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.loading.num_workers > 0 and not isinstance(batches, list),
         )
+
+
+class TrainingDataModule(EvaluationDataModule):
+    """Loaders over a training mixture and any number of validation sets.
+
+    Args:
+        config: how samples are read.
+        train: samples to learn from.
+        val: sets of samples to validate on.
+        collate: samples to a training batch.
+        val_collate: samples to a validation batch.
+        groups: group of every training sample; batches hold one group each (`TrainingBatchSampler`).
+    """
+
+    def __init__(
+        self,
+        config: LoaderConfig,
+        *,
+        train: Mixture[Any],
+        val: Sequence[Dataset[Any]],
+        collate: Collate,
+        val_collate: Collate,
+        groups: NDArray[np.integer] | None = None,
+    ) -> None:
+        super().__init__(config, val=val, val_collate=val_collate)
+        self.train_samples = train
+        self.collate = collate
+        self.groups = groups
+        self.start_epoch = 0
+        self.start_batch = 0
+
+    def resume_at(self, *, epoch: int, batch: int) -> None:
+        """Begin the next training loader at a batch of an epoch, both counted from 0."""
+        self.start_epoch, self.start_batch = epoch, batch
+
+    def check_size(self, world_size: int) -> None:
+        """Raise a UserError if the training or the validation data make no batch for every process."""
+        TrainingBatchSampler(self.train_samples, batch_size=self.loading.batch_size, seed=0, world_size=world_size)
+        super().check_size(world_size)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        sampler = TrainingBatchSampler(
+            self.train_samples,
+            batch_size=self.loading.batch_size,
+            seed=self.loading.seed,
+            rank=self.rank,
+            world_size=self.world_size,
+            groups=self.groups,
+        )
+        finished = self.start_batch >= len(sampler)  # the interruption came after the epoch's last batch
+        sampler.set_epoch(self.start_epoch + finished)
+        sampler.start_batch = 0 if finished else self.start_batch
+        return self.loader(self.train_samples, sampler, self.collate)

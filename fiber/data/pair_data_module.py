@@ -2,46 +2,23 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from fiber.data.batch import PairBatch, SampleKey
+from fiber.data.coarse_data_config import CoarseDataConfig
 from fiber.data.collate import PairCollator
-from fiber.data.data_module import LoaderConfig, TrainingDataModule
+from fiber.data.data_module import TrainingDataModule
 from fiber.data.mixture import Mixture
 from fiber.data.pair_dataset import PairDataset
 from fiber.data.readers.base import CaptionReader
 from fiber.data.tokenization import TextTokenizer
-from fiber.data.transforms import PixelTransform, RandAugmentTransform, ResizeTransform
-
-
-class Augmentation(StrEnum):
-    """Transforms of training images."""
-
-    RESIZE = "resize"
-    RANDAUGMENT = "randaugment"
-
-    def build(self, image_size: int) -> PixelTransform:
-        kinds = {Augmentation.RESIZE: ResizeTransform, Augmentation.RANDAUGMENT: RandAugmentTransform}
-        return kinds[self](image_size)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairDataConfig(LoaderConfig):
-    """How pairs become batches."""
+class PairDataConfig(CoarseDataConfig):
+    """How pairs become batches; hard negatives of the validation are drawn within its batches."""
 
-    image_size: int
-    """Side in pixels, a multiple of 32."""
-    max_text_length: int
-    """Tokens per text, special ones included."""
-    val_batch_size: int = 32
-    """Validation pairs per batch; hard negatives of the validation are drawn within it."""
-    augmentation: Augmentation = Augmentation.RESIZE
     mlm_probability: float = 0.15
     """Share of tokens selected for masked language modelling."""
-    max_broken: float = 0.01
-    """Share of training samples with a broken image above which the run stops."""
-    max_train_samples: int | None = None
-    """Learn only from the first so many pairs of every training set."""
 
 
 class PairDataModule(TrainingDataModule):
@@ -65,7 +42,7 @@ class PairDataModule(TrainingDataModule):
         weights: Sequence[float] | None = None,
     ) -> None:
         self.config = config
-        transform = config.augmentation.build(config.image_size)
+        transform = config.transform()
         sources = [
             PairDataset(
                 reader, transform=transform, seed=config.seed, training=True, max_pairs=config.max_train_samples
@@ -78,11 +55,10 @@ class PairDataModule(TrainingDataModule):
             mlm_probability=config.mlm_probability,
             seed=config.seed,
         )
-        resize = ResizeTransform(config.image_size)
         super().__init__(
             config,
             train=Mixture(sources, weights=weights),
-            val=[PairDataset(val, transform=resize, seed=config.seed, training=False)],
+            val=[PairDataset(val, transform=config.val_transform(), seed=config.seed, training=False)],
             collate=collator,
             val_collate=collator,
         )

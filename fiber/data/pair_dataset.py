@@ -1,16 +1,15 @@
 """Image-text pairs of one reader."""
 
 import numpy as np
-from torch.utils.data import Dataset
 
 from fiber.data.batch import PairSample, SampleKey
-from fiber.data.broken_images import Replacements
-from fiber.data.readers.base import BrokenImageError, CaptionReader
+from fiber.data.readers.base import CaptionReader
+from fiber.data.replacing_dataset import ReplacingDataset
 from fiber.data.transforms import PixelTransform
 from fiber.utils.errors import UserError
 
 
-class PairDataset(Dataset[PairSample]):
+class PairDataset(ReplacingDataset[PairSample]):
     """Every image with each of its captions, image by image in the reader's order.
 
     Args:
@@ -36,10 +35,9 @@ class PairDataset(Dataset[PairSample]):
     ) -> None:
         if len(reader) == 0:
             raise UserError(f"{reader.name}: the split holds no image with a caption.")
+        super().__init__(reader.name, seed=seed, training=training)
         self.reader = reader
         self.transform = transform
-        self.seed = seed
-        self.training = training
         # Where the captions of each image begin among all captions; 8 bytes an image.
         counts = reader.caption_counts()
         self.starts = np.concatenate([[0], np.cumsum(counts)])
@@ -48,22 +46,19 @@ class PairDataset(Dataset[PairSample]):
     def __len__(self) -> int:
         return self.num_pairs
 
-    def __getitem__(self, key: SampleKey) -> PairSample:
-        """Read one pair.
+    def image_index(self, index: int) -> int:
+        """The image of a pair."""
+        return int(np.searchsorted(self.starts, index, side="right")) - 1
 
-        Raises:
-            UserError: a broken image in evaluation, or ten in a row in training.
-        """
-        rng = np.random.default_rng([self.seed, key.draw])
-        replacements = Replacements(self.reader.name, training=self.training)
-        index = key.sample
-        while True:
-            image_index = int(np.searchsorted(self.starts, index, side="right")) - 1
-            try:
-                image = self.reader.load_image(image_index)
-                break
-            except BrokenImageError as error:
-                replacements.pass_over(self.reader.location(image_index), error)
-                index = int(rng.integers(len(self)))
-        caption = self.reader.captions(image_index)[index - int(self.starts[image_index])]
-        return PairSample(self.transform(image, rng), caption, image_index, key, tuple(replacements.broken))
+    def caption(self, index: int) -> str:
+        """The caption of a pair."""
+        image_index = self.image_index(index)
+        return self.reader.captions(image_index)[index - int(self.starts[image_index])]
+
+    def location(self, index: int) -> str:
+        return self.reader.location(self.image_index(index))
+
+    def read(self, index: int, key: SampleKey, rng: np.random.Generator, broken: tuple[str, ...]) -> PairSample:
+        image_index = self.image_index(index)
+        image = self.transform(self.reader.load_image(image_index), rng)
+        return PairSample(image, self.caption(index), image_index, key, broken)

@@ -102,3 +102,18 @@ class MatchingHead(nn.Module):
         """B 2P -> B 2."""
         logits: Tensor = self.classifier(pooled)
         return logits
+
+
+class ClassificationHead(nn.Module):
+    """Linear layer, LayerNorm, GELU and linear classifier on pooled pairs (VQAv2 and NLVR2)."""
+
+    def __init__(self, in_width: int, *, hidden: int, num_classes: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(in_width, hidden), nn.LayerNorm(hidden), nn.GELU(), nn.Linear(hidden, num_classes)
+        )
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """B in_width -> B num_classes."""
+        logits: Tensor = self.layers(pooled)
+        return logits

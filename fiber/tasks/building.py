@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
+from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 import hydra
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
-from fiber.checkpoints.coarse_initialization import InitializationReport
+from fiber.checkpoints.initialization import InitializationReport
 from fiber.checkpoints.pretrained import load_pretrained_image, load_pretrained_text
+from fiber.checkpoints.run_folder import TOKENIZER_FOLDER
 from fiber.data.data_module import TrainingDataModule
-from fiber.data.tokenization import TextTokenizer, load_tokenizer, train_tokenizer
+from fiber.data.tokenization import TOKENIZER_FILE, TextTokenizer, load_tokenizer, train_tokenizer
 from fiber.models.fusion_backbone import FusionBackbone
 from fiber.tasks.task import TrainingTask
 from fiber.utils.errors import UserError
@@ -60,10 +62,20 @@ def build_reader(config: DictConfig, kind: type[R], *, wanted: str) -> R:
     return reader
 
 
-def build_tokenizer(config: DictConfig, readers: Sequence[TextSource]) -> TextTokenizer:
-    """RoBERTa's tokeniser, or one trained on the readers' texts."""
+def build_tokenizer(config: DictConfig, readers: Sequence[TextSource], *, source: Path | None = None) -> TextTokenizer:
+    """RoBERTa's tokeniser, that of an earlier run, or one trained on the readers' texts.
+
+    Args:
+        config: the `tokenizer` part.
+        readers: whose texts a tokeniser is trained on where `config` names none.
+        source: checkpoint of an earlier run, whose tokeniser serves instead if it left one beside it.
+    """
     if config.path is not None:
         return load_tokenizer(config.path)
+    if source is not None:
+        folder = source.parent.parent / TOKENIZER_FOLDER
+        if (folder / TOKENIZER_FILE).is_file():
+            return load_tokenizer(str(folder))
     texts = chain.from_iterable(reader.texts() for reader in readers)
     return train_tokenizer(islice(texts, MAX_TOKENIZER_TEXTS), config.vocab_size)
 

@@ -1,16 +1,13 @@
 """Fine pre-training from its configuration."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from omegaconf import DictConfig
 
 from fiber.checkpoints.coarse_initialization import initialize_from_coarse
+from fiber.checkpoints.initialization import find_checkpoint_file
 from fiber.checkpoints.model_configs import build_detector_config
-from fiber.checkpoints.run_folder import BEST, LAST, TOKENIZER_FOLDER, checkpoint_folder
 from fiber.data.grounding_data_module import FineDataConfig, build_grounding_data
 from fiber.data.readers.task_readers import BoxReader, DetectionReader, GroundingReader
-from fiber.data.tokenization import TOKENIZER_FILE, TextTokenizer, load_tokenizer
+from fiber.data.tokenization import TextTokenizer
 from fiber.detection.prompt_chunks import chunk_classes
 from fiber.models.detector_config import DetectorConfig
 from fiber.models.grounded_detector import GroundedDetector
@@ -47,10 +44,10 @@ def build_fine_pretraining(config: DictConfig, trainer: TrainerConfig, *, resumi
         raise UserError(
             "trainer.compile=true: images of the fine stage vary in size, each a graph of its own: leave it."
         )
-    source = find_coarse_checkpoint(config.init_from)
+    source = find_checkpoint_file(config.init_from)
     train = [build_box_reader(reader) for reader in config.data.train]
     val = [build_box_reader(reader) for reader in config.data.val]
-    tokenizer = build_fine_tokenizer(config.tokenizer, train, source)
+    tokenizer = build_tokenizer(config.tokenizer, train, source=source)
     detector = build_detector_config(config, vocab_size=tokenizer.vocab_size)
     data_module = build_grounding_data(
         fine_data_config(config, trainer, detector),
@@ -88,34 +85,6 @@ def fine_data_config(config: DictConfig, trainer: TrainerConfig, detector: Detec
     values |= {"batch_size": trainer.batch_size, "num_workers": trainer.num_workers, "seed": config.seed}
     values |= {"text_budget": detector.text_budget, "transform": plain(config.transform)}
     return build_dataclass(FineDataConfig, values, "data")
-
-
-def build_fine_tokenizer(config: DictConfig, train: Sequence[BoxReader], source: Path | None) -> TextTokenizer:
-    """The coarse run's tokeniser if it left one beside its checkpoint; else as configured."""
-    if config.path is None and source is not None:
-        folder = source.parent.parent / TOKENIZER_FOLDER
-        if (folder / TOKENIZER_FILE).is_file():
-            return load_tokenizer(str(folder))
-    return build_tokenizer(config, train)
-
-
-def find_coarse_checkpoint(init_from: str | None) -> Path | None:
-    """The checkpoint that `init_from` names: a file, or a run directory whose best one is taken.
-
-    Raises:
-        UserError: there is none.
-    """
-    if init_from is None:
-        return None
-    path = Path(init_from)
-    candidates = [checkpoint_folder(path) / name for name in (BEST, LAST)] if path.is_dir() else [path]
-    found = next((candidate for candidate in candidates if candidate.is_file()), None)
-    if found is None:
-        raise UserError(
-            f"init_from={init_from} holds no checkpoint: give the directory of a coarse run, a checkpoint file, or "
-            "null to start without the coarse stage."
-        )
-    return found
 
 
 def build_validator(reader: BoxReader, tokenizer: TextTokenizer, detector: DetectorConfig) -> BoxValidator:

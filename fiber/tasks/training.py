@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
 
-from fiber.checkpoints.coarse_initialization import InitializationReport
+from fiber.checkpoints.initialization import InitializationReport
 from fiber.checkpoints.run_folder import CONFIG_FILE, TOKENIZER_FOLDER
 from fiber.data.data_module import TrainingDataModule
 from fiber.tasks import coarse_building, fine_building

@@ -1,0 +1,134 @@
+"""A model from an earlier checkpoint, ours or the original's: what every way of starting shares."""
+
+import pickle
+import zipfile
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
+
+from fiber.checkpoints.original_coarse import IMAGE_PREFIX
+from fiber.checkpoints.position_bias import resize_position_bias
+from fiber.checkpoints.run_folder import BEST, LAST, checkpoint_folder
+from fiber.utils.errors import UserError
+
+OURS = "model."
+"""Beginning of the model's tensors in a checkpoint of a run."""
+POSITION_BIAS = "relative_position_bias"
+
+State = Mapping[str, Tensor]
+
+
+class InitializationReport(NamedTuple):
+    """What became of every tensor."""
+
+    source: Path
+    is_original: bool
+    loaded: tuple[str, ...]
+    """Of the model, by our names."""
+    resized: tuple[str, ...]
+    """Of those, position biases brought to another window size."""
+    unused: tuple[str, ...]
+    """Of the checkpoint, by its names."""
+    fresh: tuple[str, ...]
+    """Of the model: what the checkpoint does not have."""
+
+    def __str__(self) -> str:
+        kind = "in the original's format" if self.is_original else "of a run"
+        return (
+            f"initialised from {self.source} ({kind}): {len(self.loaded)} tensors loaded ({len(self.resized)} "
+            f"resized), {len(self.fresh)} of the model fresh, {len(self.unused)} of the checkpoint unused"
+        )
+
+    def listing(self) -> str:
+        """Every tensor by name."""
+        parts = {"loaded": self.loaded, "resized": self.resized, "fresh": self.fresh, "unused": self.unused}
+        return "\n".join(f"{part}: {name}" for part, names in parts.items() for name in names)
+
+
+def find_checkpoint_file(init_from: str | None) -> Path | None:
+    """The checkpoint that `init_from` names: a file, or a run directory whose best one is taken.
+
+    Raises:
+        UserError: there is none.
+    """
+    if init_from is None:
+        return None
+    path = Path(init_from)
+    candidates = [checkpoint_folder(path) / name for name in (BEST, LAST)] if path.is_dir() else [path]
+    found = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if found is None:
+        raise UserError(
+            f"init_from={init_from} holds no checkpoint: give the directory of a coarse run, a checkpoint file, or "
+            "null to start without one."
+        )
+    return found
+
+
+class Unread:
+    """Stands for a class that a checkpoint names beside its tensors, as older Lightning does for its callbacks."""
+
+    def __init__(self, *_: object) -> None: ...
+
+
+def read_state(path: Path) -> State:
+    """Tensors of a checkpoint by name; nothing in it is executed.
+
+    Raises:
+        UserError: the file cannot be read, or holds no tensors by name.
+    """
+    try:
+        others = get_unsafe_globals_in_checkpoint(path) if zipfile.is_zipfile(path) else []
+        with safe_globals([(Unread, name) for name in others]):
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"init_from={path} is damaged or no checkpoint ({type(error).__name__}): give best.ckpt of a coarse run, "
+            "or a checkpoint in the original's format."
+        ) from error
+    state = content.get("state_dict", content.get("model", content)) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UserError(f"init_from={path} holds no tensors by name: give a checkpoint of a coarse run.")
+    if all(key.startswith("module.") for key in state):
+        state = {key.removeprefix("module."): value for key, value in state.items()}
+    return state
+
+
+def is_original(state: State) -> bool:
+    """Whether these are the original's names."""
+    return any(key.startswith(f"{IMAGE_PREFIX}.") for key in state)
+
+
+def refuse_missing(missing: Collection[str], path: Path) -> None:
+    """Raise a UserError if the backbone is not whole."""
+    if not missing:
+        return
+    example = min(missing)
+    hint = " Set detector.query_norm=false." if "query_norm" in example or "norm_i2t_i" in example else ""
+    raise UserError(
+        f"init_from={path} lacks {len(missing)} tensors of this model's backbone, {example} among them: is it a coarse "
+        f"checkpoint of the same model=...?{hint}"
+    )
+
+
+def fit(tensors: dict[str, Tensor], own: State, *, window_size: int, path: Path) -> tuple[str, ...]:
+    """Bring position biases to the model's window, in place, and return their names.
+
+    Raises:
+        UserError: any other tensor has another shape than the model's.
+    """
+    changed = [name for name, value in tensors.items() if value.shape != own[name].shape]
+    resized = tuple(name for name in changed if name.endswith(POSITION_BIAS))
+    for name in resized:
+        tensors[name] = resize_position_bias(tensors[name], window_size)
+    for name in changed:
+        if tensors[name].shape != own[name].shape:
+            hint = " Give the tokeniser of that run, tokenizer.path=RUN/tokenizer." if "word" in name else ""
+            raise UserError(
+                f"init_from={path}: {name} is {tuple(tensors[name].shape)}, this model's is {tuple(own[name].shape)}."
+                f"{hint}"
+            )
+    return resized
