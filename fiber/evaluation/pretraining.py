@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from fiber.evaluation.retrieval import retrieval_recall
-from fiber.models.pretraining_model import FiberForPretraining, PairEmbeddings
+from fiber.models.pair_model import PairEmbeddings
+from fiber.models.pretraining_model import FiberForPretraining
 from fiber.models.trunks import ImageTrunk, TextTrunk
 from fiber.objectives.contrastive import Similarities, contrastive_loss, similarities
 from fiber.objectives.hard_negatives import row_uniforms, sample_hard_negatives

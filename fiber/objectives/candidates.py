@@ -4,19 +4,22 @@ Axes: B rows of this process, G current pairs of all processes, Q slots of the q
 """
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
-from fiber.objectives.pairs import EmbeddedPairs
+from fiber.objectives.pairs import DetachedEmbeddings, EmbeddedPairs
+
+E = TypeVar("E", EmbeddedPairs, DetachedEmbeddings)
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
-    """Current pairs and queue side by side; raw inputs are picked row by row, never joined."""
+class ContrastiveKeys(Generic[E]):
+    """Embeddings of the current pairs and of the queue side by side."""
 
-    current: EmbeddedPairs
-    queued: EmbeddedPairs | None = None
+    current: E
+    queued: E | None = None
     """Q slots, or None where there is no queue or it is still empty."""
     num_filled: int = 0
     """Slots that hold pairs; the others take no part."""
@@ -37,8 +40,12 @@ class Candidates:
     @property
     def valid(self) -> Tensor:
         """bool K, False for slots that were never filled."""
-        position = torch.arange(len(self), device=self.current.sample_key.device)
+        position = torch.arange(len(self), device=self.current.image_embedding.device)
         return position < len(self.current) + self.num_filled
+
+
+class Candidates(ContrastiveKeys[EmbeddedPairs]):
+    """Keys with the raw inputs behind them, which are picked row by row and never joined."""
 
     def select_images(self, index: Tensor) -> Tensor:
         """int64 B of candidates -> uint8 B 3 S S."""

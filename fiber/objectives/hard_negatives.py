@@ -3,11 +3,47 @@
 Axes: B rows of this process, K candidates.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
+from fiber.objectives.contrastive import Similarities
+from fiber.utils.distributed import rank, world_size
+
 FLOOR = 1e-9
 """Weight added to every candidate, so that a saturated softmax still leaves a choice."""
+
+
+class Negatives(NamedTuple):
+    """A negative image and a negative text for every row, as positions among the candidates."""
+
+    image_index: Tensor
+    """int64 B."""
+    text_index: Tensor
+    """int64 B."""
+
+
+def own_rows(num_rows: int, device: torch.device) -> Tensor:
+    """Positions of this process's pairs among the current pairs of all, int64 B."""
+    return torch.arange(num_rows, device=device) + rank() * num_rows
+
+
+def draw_negatives(similarity: Similarities, positive: Tensor, *, seed: int, step: int) -> Negatives:
+    """One negative image and one negative text per row of this process, whatever the number of processes.
+
+    Args:
+        similarity: of B rows with K candidates.
+        positive: int64 B, candidate that is the row's own pair.
+        seed: of the run.
+        step: number of the micro-batch in the run.
+    """
+    uniform = row_uniforms(len(positive), seed=seed, step=step, rank=rank(), world_size=world_size())
+    uniform = uniform.to(positive.device, non_blocking=True)
+    return Negatives(
+        image_index=sample_hard_negatives(similarity.text_to_image.detach(), positive, uniform[:, 0]),
+        text_index=sample_hard_negatives(similarity.image_to_text.detach(), positive, uniform[:, 1]),
+    )
 
 
 def row_uniforms(num_rows: int, *, seed: int, step: int, rank: int, world_size: int) -> Tensor:

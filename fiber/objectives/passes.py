@@ -9,9 +9,12 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from fiber.models.pretraining_model import FiberForPretraining, PairEmbeddings
+from fiber.models.fusion_backbone import FusionBackbone
+from fiber.models.pair_model import PairEmbeddings
+from fiber.models.pretraining_model import FiberForPretraining
 from fiber.models.trunks import FusedFeatures, ImageTrunk, TextTrunk
 from fiber.objectives.candidates import Candidates
+from fiber.objectives.hard_negatives import Negatives
 from fiber.objectives.pairs import RawPairs
 
 
@@ -25,15 +28,6 @@ class PretrainingInputs(NamedTuple):
     """int64 B L, -100 where no token was selected."""
     sample_key: Tensor
     """int64 B 2, sample and draw."""
-
-
-class Negatives(NamedTuple):
-    """A negative image and a negative text for every row, as positions among the candidates."""
-
-    image_index: Tensor
-    """int64 B."""
-    text_index: Tensor
-    """int64 B."""
 
 
 class FusedTerms(NamedTuple):
@@ -58,6 +52,28 @@ def rows(fused: FusedFeatures, start: int, stop: int) -> FusedFeatures:
     return FusedFeatures(fused.image[start:stop], fused.text[start:stop], fused.text_mask[start:stop], ())
 
 
+class EncodedPairs(NamedTuple):
+    """Trunks of B images and B texts."""
+
+    image: ImageTrunk
+    text: TextTrunk
+
+
+def encode_negatives(
+    backbone: FusionBackbone,
+    own: EncodedPairs,
+    candidates: Candidates,
+    negatives: Negatives,
+    normalize: Callable[[Tensor], Tensor],
+) -> EncodedPairs:
+    """Trunks of the negative images and texts; `own` are those of this process's pairs."""
+    if len(candidates) == len(own.image):  # they are this batch itself: its trunks are at hand
+        return EncodedPairs(own.image[negatives.image_index], own.text[negatives.text_index])
+    pixels = normalize(candidates.select_images(negatives.image_index))
+    texts = candidates.select_texts(negatives.text_index)
+    return EncodedPairs(backbone.encode_image(pixels), backbone.encode_text(*texts))
+
+
 class SharedTrunkPass:
     """Each image and each text is encoded once, and all 4B pairs are fused in one pass."""
 
@@ -77,19 +93,13 @@ class SharedTrunkPass:
         return PairEmbeddings(self.model.embed_image(self.image), self.model.embed_text(self.text))
 
     def fuse(self, candidates: Candidates, negatives: Negatives) -> FusedTerms:
-        negative_image, negative_text = self.encode_negatives(candidates, negatives)
+        own = EncodedPairs(self.image, self.text)
+        negative = encode_negatives(self.model.backbone, own, candidates, negatives, self.normalize)
         fused = self.model.backbone.fuse(
-            ImageTrunk.concatenate([self.image, self.image, self.image, negative_image]),
-            TextTrunk.concatenate([self.masked, self.text, negative_text, self.text]),
+            ImageTrunk.concatenate([self.image, self.image, self.image, negative.image]),
+            TextTrunk.concatenate([self.masked, self.text, negative.text, self.text]),
         )
         return FusedTerms(rows(fused, 0, self.num_pairs), rows(fused, self.num_pairs, 4 * self.num_pairs))
-
-    def encode_negatives(self, candidates: Candidates, negatives: Negatives) -> tuple[ImageTrunk, TextTrunk]:
-        if len(candidates) == self.num_pairs:  # they are this batch itself: its trunks are at hand
-            return self.image[negatives.image_index], self.text[negatives.text_index]
-        pixels = self.normalize(candidates.select_images(negatives.image_index))
-        texts = candidates.select_texts(negatives.text_index)
-        return self.model.backbone.encode_image(pixels), self.model.backbone.encode_text(*texts)
 
 
 class SeparatePass:

@@ -7,26 +7,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from fiber.models.pretraining_model import FiberForPretraining
 from fiber.objectives.candidates import Candidates
-from fiber.objectives.contrastive import Similarities, clamp_temperature, contrastive_loss, similarities
-from fiber.objectives.hard_negatives import row_uniforms, sample_hard_negatives
+from fiber.objectives.contrastive import clamp_temperature, contrastive_loss, similarities
+from fiber.objectives.hard_negatives import draw_negatives, own_rows
 from fiber.objectives.masked_language_modeling import token_loss
 from fiber.objectives.matching import matching_labels, matching_loss
 from fiber.objectives.pairs import EmbeddedPairs
 from fiber.objectives.passes import (
     ForwardPass,
     FusedTerms,
-    Negatives,
     PretrainingInputs,
     SeparatePass,
     SharedTrunkPass,
 )
 from fiber.objectives.queue import PairQueue
-from fiber.utils.distributed import rank, world_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,21 +97,12 @@ class PretrainingObjective:
             valid=candidates.valid,
             temperature=model.temperature,
         )
-        positive = torch.arange(len(inputs.pairs), device=inputs.sample_key.device) + rank() * len(inputs.pairs)
-        negatives = self.draw_negatives(similarity, positive, step=step)
+        positive = own_rows(len(inputs.pairs), inputs.sample_key.device)
+        negatives = draw_negatives(similarity, positive, seed=self.seed, step=step)
         fused = forward.fuse(candidates, negatives)
         if self.queue and model.training:
             self.queue.enqueue(current)
         return pretraining_output(model, inputs, fused, contrastive_loss(similarity, positive))
-
-    def draw_negatives(self, similarity: Similarities, positive: Tensor, *, step: int) -> Negatives:
-        """One negative image and one negative text per row."""
-        uniform = row_uniforms(len(positive), seed=self.seed, step=step, rank=rank(), world_size=world_size())
-        uniform = uniform.to(positive.device, non_blocking=True)
-        return Negatives(
-            image_index=sample_hard_negatives(similarity.text_to_image.detach(), positive, uniform[:, 0]),
-            text_index=sample_hard_negatives(similarity.image_to_text.detach(), positive, uniform[:, 1]),
-        )
 
 
 def pretraining_output(

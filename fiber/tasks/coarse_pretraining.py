@@ -17,7 +17,8 @@ from fiber.data.pair_data_module import PairDataModule
 from fiber.data.tokenization import TextTokenizer
 from fiber.evaluation.pretraining import EvaluationInputs, evaluate_pairs, zero_shot_recall
 from fiber.models.fusion_backbone import FusionBackbone
-from fiber.models.pretraining_model import FiberForPretraining, PairEmbeddings
+from fiber.models.pair_model import PairEmbeddings
+from fiber.models.pretraining_model import FiberForPretraining
 from fiber.objectives.pairs import EmbeddedPairs, RawPairs
 from fiber.objectives.passes import PretrainingInputs
 from fiber.objectives.pretraining import PretrainingObjective, PretrainingObjectiveConfig
@@ -25,7 +26,7 @@ from fiber.objectives.queue import QueueState
 from fiber.tasks.optimizer import OptimizationConfig
 from fiber.tasks.pair_pictures import PairPrediction, draw_pairs
 from fiber.tasks.pair_predictions import ValidationBatch, predict_pairs
-from fiber.tasks.sharding import shard_pretraining_model
+from fiber.tasks.sharding import shard_task_model
 from fiber.tasks.task import TrainingTask
 from fiber.tasks.validation_sums import gather_uneven, mean_metrics
 from fiber.utils.distributed import mean_over_processes
@@ -77,8 +78,12 @@ class CoarsePretraining(TrainingTask):
         """Mean recall at rank 1 of both directions on the validation split."""
         return "val/retrieval/mean_recall_1"
 
+    @property
+    def needs_negatives(self) -> bool:
+        return True
+
     def shard(self, mesh: DeviceMesh) -> None:
-        shard_pretraining_model(self.model, mesh)
+        shard_task_model(self.model, mesh)
 
     def draw_predictions(self) -> Image.Image | None:
         return draw_pairs(self.predictions) if self.predictions else None

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from fiber.evaluation.pretraining import zero_shot_recall
-from fiber.models.pretraining_model import PairEmbeddings
+from fiber.models.pair_model import PairEmbeddings
 
 
 def test_an_image_with_several_texts_counts_once() -> None:

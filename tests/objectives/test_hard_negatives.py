@@ -2,7 +2,8 @@
 
 import torch
 
-from fiber.objectives.hard_negatives import row_uniforms, sample_hard_negatives
+from fiber.objectives.contrastive import Similarities
+from fiber.objectives.hard_negatives import draw_negatives, row_uniforms, sample_hard_negatives
 
 
 def test_hard_negatives_never_pick_the_positive() -> None:
@@ -43,3 +44,12 @@ def test_draws_depend_on_the_place_in_the_global_batch_alone() -> None:
     torch.testing.assert_close(torch.cat(parts), whole)
     assert not torch.equal(whole, row_uniforms(6, seed=3, step=6, rank=0, world_size=1))
     assert not torch.equal(whole, row_uniforms(6, seed=4, step=5, rank=0, world_size=1))
+
+
+def test_negative_images_resemble_the_text_and_negative_texts_the_image() -> None:
+    like_image, like_text = torch.zeros(2, 4), torch.zeros(2, 4)
+    like_image[:, 2], like_text[:, 3] = 50.0, 50.0
+    similarity = Similarities(image_to_text=like_image, text_to_image=like_text)
+    negatives = draw_negatives(similarity, torch.arange(2), seed=0, step=0)
+    assert negatives.text_index.tolist() == [2, 2]
+    assert negatives.image_index.tolist() == [3, 3]

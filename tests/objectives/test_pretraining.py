@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from fiber.models.pretraining_model import FiberForPretraining
-from fiber.objectives.contrastive import Similarities
 from fiber.objectives.passes import PretrainingInputs
 from fiber.objectives.pretraining import PretrainingObjective, PretrainingObjectiveConfig
 
@@ -46,16 +45,6 @@ def test_the_queue_takes_part_in_the_loss(tiny_model: FiberForPretraining, make_
     queued, _ = run(tiny_model, make_inputs, queue_size=64)
     torch.testing.assert_close(without[0], queued[0])  # an empty queue changes nothing
     assert queued[1][1] > without[1][1] + 0.1
-
-
-def test_negative_images_resemble_the_text_and_negative_texts_the_image() -> None:
-    objective = PretrainingObjective(PretrainingObjectiveConfig(queue_size=0), normalize=normalize)
-    like_image, like_text = torch.zeros(2, 4), torch.zeros(2, 4)
-    like_image[:, 2], like_text[:, 3] = 50.0, 50.0
-    similarity = Similarities(image_to_text=like_image, text_to_image=like_text)
-    negatives = objective.draw_negatives(similarity, torch.arange(2), step=0)
-    assert negatives.text_index.tolist() == [2, 2]
-    assert negatives.image_index.tolist() == [3, 3]
 
 
 def test_evaluation_leaves_the_queue_alone(tiny_model: FiberForPretraining, make_inputs: MakeInputs) -> None:
