@@ -14,6 +14,15 @@ STRIDE = 32
 """Pixels per token of Swin's last stage."""
 
 
+def require_image_size(image_size: int) -> None:
+    """Raise a UserError if the image is not made of whole tokens."""
+    if image_size < STRIDE or image_size % STRIDE:
+        lower = max(STRIDE, image_size // STRIDE * STRIDE)
+        raise UserError(
+            f"image_size={image_size} is no multiple of {STRIDE}: give {lower} or {lower + STRIDE} pixels, say."
+        )
+
+
 class PixelTransform(ABC):
     """Makes a square of `image_size` pixels; all randomness comes from the generator handed in.
 
@@ -22,28 +31,36 @@ class PixelTransform(ABC):
     """
 
     def __init__(self, image_size: int) -> None:
-        if image_size < STRIDE or image_size % STRIDE:
-            lower = max(STRIDE, image_size // STRIDE * STRIDE)
-            raise UserError(
-                f"image_size={image_size} is no multiple of {STRIDE}: give {lower} or {lower + STRIDE} pixels, say."
-            )
+        require_image_size(image_size)
         self.image_size = image_size
 
-    def __call__(self, image: Image.Image, rng: np.random.Generator) -> Tensor:
-        """RGB picture of any size -> uint8 3 S S."""
-        pixels = np.asarray(self.square(image, rng))  # S S 3
+    def __call__(self, image: Image.Image, rng: np.random.Generator, *, flip: bool | None = None) -> Tensor:
+        """RGB picture of any size -> uint8 3 S S.
+
+        Args:
+            image: the picture.
+            rng: the only source of randomness.
+            flip: whether left and right change places; None = as the transform draws it. To be False where the text
+                tells left from right (the original flips all the same), and one draw for images that belong together.
+        """
+        pixels = np.asarray(self.square(image, rng, flip=flip))  # S S 3
         return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
+    def draw_flip(self, rng: np.random.Generator) -> bool:
+        """Whether to flip a picture; never, unless the transform augments."""
+        return False
+
     @abstractmethod
-    def square(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
-        """The square as a picture."""
+    def square(self, image: Image.Image, rng: np.random.Generator, *, flip: bool | None) -> Image.Image:
+        """The square as a picture; arguments as for a call."""
 
 
 class ResizeTransform(PixelTransform):
     """Bicubic resize to the square, whatever the aspect: the original's evaluation and pre-training transform."""
 
-    def square(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
-        return image.resize((self.image_size, self.image_size), Image.Resampling.BICUBIC)
+    def square(self, image: Image.Image, rng: np.random.Generator, *, flip: bool | None) -> Image.Image:
+        square = image.resize((self.image_size, self.image_size), Image.Resampling.BICUBIC)
+        return mirror(square) if flip else square
 
 
 class RandAugmentTransform(PixelTransform):
@@ -56,12 +73,14 @@ class RandAugmentTransform(PixelTransform):
     attempts = 10
     """Draws of a crop that fits before the whole picture is taken."""
 
-    def square(self, image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    def draw_flip(self, rng: np.random.Generator) -> bool:
+        return bool(rng.random() < self.flip_probability)
+
+    def square(self, image: Image.Image, rng: np.random.Generator, *, flip: bool | None) -> Image.Image:
         size = (self.image_size, self.image_size)
         image = image.resize(size, Image.Resampling.BICUBIC, box=self.crop_box(image.width, image.height, rng))
-        if rng.random() < self.flip_probability:
-            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        return rand_augment(image, rng)
+        flipped = self.draw_flip(rng) if flip is None else flip
+        return rand_augment(mirror(image) if flipped else image, rng)
 
     def crop_box(self, width: int, height: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
         """Left, top, right and bottom of a random crop, in pixels."""
@@ -74,3 +93,8 @@ class RandAugmentTransform(PixelTransform):
                 top = int(rng.integers(0, height - crop_height + 1))
                 return left, top, left + crop_width, top + crop_height
         return 0, 0, width, height
+
+
+def mirror(image: Image.Image) -> Image.Image:
+    """Left and right change places."""
+    return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)

@@ -1,9 +1,9 @@
 """From a composed configuration to the objects that every stage needs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import hydra
 from hydra.errors import InstantiationException
@@ -16,6 +16,7 @@ from fiber.data.data_module import TrainingDataModule
 from fiber.data.tokenization import TOKENIZER_FILE, TextTokenizer, load_tokenizer, train_tokenizer
 from fiber.models.fusion_backbone import FusionBackbone
 from fiber.tasks.task import TrainingTask
+from fiber.utils.configs import plain
 from fiber.utils.errors import UserError
 
 R = TypeVar("R")
@@ -27,7 +28,9 @@ class RunParts(NamedTuple):
     task: TrainingTask
     data_module: TrainingDataModule
     initialization: InitializationReport | None = None
-    """How the model starts from an earlier stage."""
+    """How the model starts from an earlier run."""
+    learned_files: Mapping[str, str] = {}
+    """What was taken from the training data, by file name, to be kept in the run's directory."""
 
 
 class TextSource(Protocol):
@@ -37,7 +40,7 @@ class TextSource(Protocol):
 
 
 MAX_TOKENIZER_TEXTS = 100_000
-READER_KEYS = ("train", "val", "weights")
+READER_KEYS = ("train", "val", "splits", "weights")
 
 
 def build_reader(config: DictConfig, kind: type[R], *, wanted: str) -> R:
@@ -86,3 +89,12 @@ def load_published_weights(backbone: FusionBackbone, config: DictConfig) -> None
         load_pretrained_image(backbone, config.pretrained_image)
     if config.pretrained_text is not None:
         load_pretrained_text(backbone, config.pretrained_text)
+
+
+def optimization_values(config: DictConfig, *, num_samples: int) -> dict[str, Any]:
+    """The `optimization` part, its steps derived where it counts epochs; `max_steps` goes before `max_epochs`."""
+    values = plain(config.optimization)
+    epochs = values.pop("max_epochs", None)
+    if values.get("max_steps") is None and epochs is not None:
+        values["max_steps"] = max(1, round(epochs * num_samples / values["batch_size"]))
+    return values

@@ -2,25 +2,23 @@
 
 from omegaconf import DictConfig
 
-from fiber.checkpoints.model_configs import build_model_config
 from fiber.data.pair_data_module import PairDataConfig, PairDataModule
 from fiber.data.readers.base import CaptionReader
 from fiber.data.tokenization import TextTokenizer
-from fiber.data.transforms import STRIDE
+from fiber.data.transforms import require_image_size
 from fiber.models.pretraining_model import FiberForPretraining
 from fiber.objectives.pretraining import PretrainingObjectiveConfig
 from fiber.tasks.building import (
-    READER_KEYS,
     RunParts,
     build_reader,
     build_tokenizer,
     load_published_weights,
 )
 from fiber.tasks.coarse_pretraining import CoarsePretraining
+from fiber.tasks.fine_tuning_building import build_sizes, coarse_data_config
 from fiber.tasks.optimizer import CoarseOptimizationConfig
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.configs import build_dataclass, plain
-from fiber.utils.errors import UserError
 
 
 def optimization_config(config: DictConfig) -> CoarseOptimizationConfig:
@@ -53,13 +51,10 @@ def build_pair_reader(config: DictConfig) -> CaptionReader:
 
 def build_pair_data(config: DictConfig, trainer: TrainerConfig) -> tuple[PairDataModule, TextTokenizer]:
     """Readers, tokeniser and batches."""
-    if config.image_size < STRIDE or config.image_size % STRIDE:
-        raise UserError(f"image_size={config.image_size}: give a multiple of {STRIDE} pixels.")
+    require_image_size(config.image_size)
     train = [build_pair_reader(reader) for reader in config.data.train]
-    values = {key: value for key, value in plain(config.data).items() if key not in READER_KEYS}
-    values |= {"image_size": config.image_size, "max_text_length": config.max_text_length, "seed": config.seed}
-    values |= {"batch_size": trainer.batch_size, "num_workers": trainer.num_workers}
-    settings = build_dataclass(PairDataConfig, values, "data")
+    settings = coarse_data_config(config, trainer, PairDataConfig)
+    assert isinstance(settings, PairDataConfig)
     tokenizer = build_tokenizer(config.tokenizer, train)
     data_module = PairDataModule(
         settings,
@@ -73,13 +68,7 @@ def build_pair_data(config: DictConfig, trainer: TrainerConfig) -> tuple[PairDat
 
 def build_pretraining_model(config: DictConfig, *, vocab_size: int, pretrained: bool) -> FiberForPretraining:
     """The network, from published weights where the model names them and `pretrained` holds."""
-    sizes = build_model_config(
-        config.model,
-        default_window=config.image_size // STRIDE,
-        max_text_length=config.max_text_length,
-        vocab_size=vocab_size,
-    )
-    model = FiberForPretraining(sizes)
+    model = FiberForPretraining(build_sizes(config, vocab_size=vocab_size))
     if pretrained:
         load_published_weights(model.backbone, config.model)
     return model

@@ -11,7 +11,13 @@ from enum import StrEnum
 from torch import nn
 
 from fiber.models.gated_cross_attention import GatedCrossAttention
-from fiber.models.heads import ContrastiveHead, CrossModalHead, MaskedLanguageModelingHead, MatchingHead
+from fiber.models.heads import (
+    ClassificationHead,
+    ContrastiveHead,
+    CrossModalHead,
+    MaskedLanguageModelingHead,
+    MatchingHead,
+)
 from fiber.models.window_attention import WindowAttention
 from fiber.tasks.parameter_groups import GroupRules, ParameterGroup, join
 
@@ -43,7 +49,7 @@ class CoarseGroupConfig(GroupRules):
 
 
 CROSS_MODAL_MODULES = (GatedCrossAttention, CrossModalHead, ContrastiveHead)
-HEAD_MODULES = (MaskedLanguageModelingHead, MatchingHead)
+HEAD_MODULES = (MaskedLanguageModelingHead, MatchingHead, ClassificationHead)
 
 
 def kinds(model: nn.Module) -> dict[str, Kind]:
@@ -66,12 +72,14 @@ def kind_of(module: nn.Module) -> Kind | None:
 def undecayed(model: nn.Module) -> Iterator[str]:
     """Parameters without weight decay: biases, LayerNorms and relative position biases.
 
-    The query norm of the image blocks' cross-attention keeps its weight decayed, as the released weights were trained.
-    Gates and the temperature decay too.
+    The query norm of the image blocks' cross-attention and the norm of a classifier keep their weight decayed, as the
+    released weights were trained. Gates and the temperature decay too.
     """
+    classifiers = {layer for head in model.modules() if isinstance(head, ClassificationHead) for layer in head.layers}
     for prefix, module in model.named_modules():
         for name, _ in module.named_parameters(recurse=False):
-            norm = isinstance(module, nn.LayerNorm) and not prefix.endswith("query_norm")
+            decayed = prefix.endswith("query_norm") or module in classifiers
+            norm = isinstance(module, nn.LayerNorm) and not decayed
             position = isinstance(module, WindowAttention) and name == "relative_position_bias"
             if name == "bias" or norm or position:
                 yield join(prefix, name)

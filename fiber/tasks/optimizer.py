@@ -5,7 +5,7 @@ transformers) did both the other way round. The difference is below a percent of
 """
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
@@ -21,9 +21,6 @@ from fiber.tasks.schedules import ScheduleConfig, learning_rate_factor, weight_d
 @dataclass(frozen=True, kw_only=True)
 class OptimizationConfig:
     """Everything between gradients and weights."""
-
-    needs_negatives: ClassVar[bool] = False
-    """Whether samples of a micro-batch are contrasted with each other."""
 
     learning_rate: float
     """Base rate at the end of warm-up."""
@@ -44,8 +41,6 @@ class OptimizationConfig:
 @dataclass(frozen=True, kw_only=True)
 class CoarseOptimizationConfig(OptimizationConfig):
     """With the coarse stage's groups."""
-
-    needs_negatives: ClassVar[bool] = True
 
     groups: CoarseGroupConfig = field(default_factory=CoarseGroupConfig)
 

@@ -8,7 +8,7 @@ from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
 from fiber.models.fusion_backbone import FusionBackbone
 from fiber.models.grounded_detector import GroundedDetector
-from fiber.models.pretraining_model import FiberForPretraining
+from fiber.models.heads import ContrastiveHead
 from fiber.tasks.acceleration import VERBS
 
 
@@ -25,15 +25,21 @@ def shard_backbone(backbone: FusionBackbone, mesh: DeviceMesh) -> None:
         register_fsdp_forward_method(backbone, verb)
 
 
-def shard_pretraining_model(model: FiberForPretraining, mesh: DeviceMesh) -> None:
-    """Shard parameters, gradients and optimiser state, in place. The temperature, one number, stays whole."""
-    shard_backbone(model.backbone, mesh)
-    for head in (model.cross_modal_head, model.masked_language_modeling_head, model.matching_head):
-        fully_shard(head, mesh=mesh)
-    fully_shard(model.contrastive_head, mesh=mesh)
-    for method in ("embed_image", "embed_text"):
-        register_fsdp_forward_method(model.contrastive_head, method)
-    model.temperature.register_post_accumulate_grad_hook(average_gradient)  # type: ignore[no-untyped-call]
+def shard_task_model(model: nn.Module, mesh: DeviceMesh) -> None:
+    """Shard parameters, gradients and optimiser state of a backbone with heads, in place.
+
+    A parameter of the model itself, such as the temperature, stays whole.
+    """
+    for child in model.children():
+        if isinstance(child, FusionBackbone):
+            shard_backbone(child, mesh)
+            continue
+        fully_shard(child, mesh=mesh)
+        if isinstance(child, ContrastiveHead):
+            for method in ("embed_image", "embed_text"):
+                register_fsdp_forward_method(child, method)
+    for parameter in model.parameters(recurse=False):
+        parameter.register_post_accumulate_grad_hook(average_gradient)  # type: ignore[no-untyped-call]
 
 
 def shard_detector(model: GroundedDetector, mesh: DeviceMesh) -> None:

@@ -42,6 +42,11 @@ class TrainingTask(pl.LightningModule):
     def monitored(self) -> str:
         """The metric by which the best model is chosen; more is better."""
 
+    @property
+    def needs_negatives(self) -> bool:
+        """Whether samples of a micro-batch are contrasted with each other."""
+        return False
+
     @abstractmethod
     def shard(self, mesh: DeviceMesh) -> None:
         """Shard the model over the processes of `mesh`, in place."""

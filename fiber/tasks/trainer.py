@@ -31,8 +31,12 @@ def build_trainer(
     settings: TrainerConfig,
     optimization: OptimizationConfig,
     progress: TrainingProgress,
+    *,
+    needs_negatives: bool,
 ) -> pl.Trainer:
     """Trainer with the recipe's batch made up by accumulation.
+
+    `needs_negatives` says whether samples of a micro-batch are contrasted with each other.
 
     Raises:
         UserError: the recipe's batch cannot be made up, or weights are to be averaged and sharded.
@@ -67,7 +71,7 @@ def build_trainer(
         batch_size=optimization.batch_size,
         device_batch_size=settings.batch_size,
         world_size=trainer.world_size,
-        needs_negatives=optimization.needs_negatives,
+        needs_negatives=needs_negatives,
     )
     val_every = min(settings.val_every, optimization.max_steps)
     trainer.val_check_interval = val_every * trainer.accumulate_grad_batches  # Lightning counts micro-batches

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,22 +11,22 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
 
-from fiber.checkpoints.initialization import InitializationReport
 from fiber.checkpoints.run_folder import CONFIG_FILE, TOKENIZER_FOLDER
 from fiber.data.data_module import TrainingDataModule
-from fiber.tasks import coarse_building, fine_building
 from fiber.tasks.acceleration import checkpoint_activations, compile_backbone
 from fiber.tasks.building import RunParts
 from fiber.tasks.callbacks.progress import TrainingProgress
 from fiber.tasks.coarse_building import build_coarse_pretraining
+from fiber.tasks.coarse_tasks import COARSE_TASKS
 from fiber.tasks.fine_building import build_fine_pretraining
-from fiber.tasks.optimizer import OptimizationConfig
+from fiber.tasks.fine_tuning_building import build_fine_tuning
 from fiber.tasks.parameter_groups import summarize_groups
 from fiber.tasks.resuming import find_checkpoint, read_position
 from fiber.tasks.task import TrainingTask
 from fiber.tasks.trainer import best_checkpoint, build_trainer
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.configs import build_dataclass, plain
+from fiber.utils.errors import UserError
 
 
 def train(config: DictConfig) -> dict[str, float]:
@@ -65,41 +66,44 @@ class Run(NamedTuple):
     directory: Path
     checkpoint: Path | None
     """Where it goes on from."""
-    data_module: TrainingDataModule
-    task: TrainingTask
+    parts: RunParts
+    """What stage and task contribute."""
     trainer: pl.Trainer
     progress: TrainingProgress
-    initialization: InitializationReport | None
-    """How the model starts from an earlier stage."""
+
+    @property
+    def task(self) -> TrainingTask:
+        return self.parts.task
+
+    @property
+    def data_module(self) -> TrainingDataModule:
+        return self.parts.data_module
 
 
-class Recipe(NamedTuple):
-    """How a stage and a task are built."""
-
-    build: Callable[..., RunParts]
-    optimization: Callable[[DictConfig], OptimizationConfig]
-
-
-RECIPES: Mapping[tuple[str, str], Recipe] = {
-    ("coarse", "pretrain"): Recipe(build_coarse_pretraining, coarse_building.optimization_config),
-    ("fine", "pretrain"): Recipe(build_fine_pretraining, fine_building.optimization_config),
+RECIPES: Mapping[tuple[str, str], Callable[..., RunParts]] = {
+    ("coarse", "pretrain"): build_coarse_pretraining,
+    ("fine", "pretrain"): build_fine_pretraining,
+    **{
+        ("coarse", task): partial(build_fine_tuning, builder_type=builder_type)
+        for task, builder_type in COARSE_TASKS.items()
+    },
 }
-"""By stage and task."""
+"""How a run is built, by stage and task."""
 
 
 def prepare(config: DictConfig) -> Run:
     """Check the configuration and build the run; nothing is written yet."""
     directory = Path(config.run_dir)
-    recipe = RECIPES[config.stage.name, config.task.name]
+    build = find_recipe(config.stage.name, config.task.name)
     settings = build_dataclass(TrainerConfig, plain(config.trainer), "trainer")
-    optimization = recipe.optimization(config)
     checkpoint = find_checkpoint(config.ckpt_path, directory)
     position = read_position(checkpoint) if checkpoint else None
     pl.seed_everything(config.seed, verbose=False)
 
     progress = TrainingProgress(log_every=settings.log_every)
-    trainer = build_trainer(config, settings, optimization, progress)
-    task, data_module, initialization = recipe.build(config, settings, resuming=checkpoint is not None)
+    parts = build(config, settings, resuming=checkpoint is not None)
+    task, data_module = parts.task, parts.data_module
+    trainer = build_trainer(config, settings, task.optimization, progress, needs_negatives=task.needs_negatives)
     trainer.callbacks.append(best_checkpoint(directory, task.monitored))  # type: ignore[attr-defined]
     data_module.check_size(trainer.world_size)
     if position is not None:
@@ -108,7 +112,19 @@ def prepare(config: DictConfig) -> Run:
         checkpoint_activations(task.backbone)
     if settings.compile:
         compile_backbone(task.backbone)
-    return Run(directory, checkpoint, data_module, task, trainer, progress, initialization)
+    return Run(directory, checkpoint, parts, trainer, progress)
+
+
+def find_recipe(stage: str, task: str) -> Callable[..., RunParts]:
+    """How a stage and a task are built.
+
+    Raises:
+        UserError: the stage has no such task.
+    """
+    if (stage, task) not in RECIPES:
+        tasks = ", ".join(known for other, known in RECIPES if other == stage)
+        raise UserError(f"task={task} is no task of stage={stage}: give one of {tasks}.")
+    return RECIPES[stage, task]
 
 
 def announce(run: Run, config: DictConfig) -> None:
@@ -116,8 +132,10 @@ def announce(run: Run, config: DictConfig) -> None:
     run.directory.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, run.directory / CONFIG_FILE, resolve=True)
     run.task.tokenizer.save(run.directory / TOKENIZER_FOLDER)
-    if run.initialization is not None:
-        (run.directory / "initialization.txt").write_text(run.initialization.listing() + "\n")
+    for name, content in run.parts.learned_files.items():
+        (run.directory / name).write_text(content)
+    if run.parts.initialization is not None:
+        (run.directory / "initialization.txt").write_text(run.parts.initialization.listing() + "\n")
     groups = summarize_groups(run.task.model, run.task.optimization.groups)
     for text in (opening(run, config), groups):
         run.progress.console.print(text, highlight=False, soft_wrap=True)
@@ -133,8 +151,8 @@ def opening(run: Run, config: DictConfig) -> str:
         f"batch of {optimization.batch_size} = {run.data_module.loading.batch_size} samples x {trainer.world_size} "
         f"devices x {trainer.accumulate_grad_batches} accumulated, {optimization.max_steps:,} steps",
     ]
-    if run.initialization is not None:
-        lines.append(str(run.initialization))
+    if run.parts.initialization is not None:
+        lines.append(str(run.parts.initialization))
     if run.checkpoint is not None:
         lines.append(f"resuming from {run.checkpoint}")
     elif config.ckpt_path is not None:

@@ -14,7 +14,7 @@ from .composing import composed
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("image_size=100", "image_size=100: give a multiple of 32"),
+        ("image_size=100", "image_size=100 is no multiple of 32"),
         ("trainer.batch_size=6", "does not divide the recipe's optimization.batch_size=64"),
         ("ckpt_path=nothing.ckpt", "ckpt_path=nothing.ckpt does not exist"),
         ("optimization.max_steps=many", "optimization.max_steps='many': give int"),
@@ -24,7 +24,7 @@ from .composing import composed
         ("tokenizer=roberta", "tokenizer.path=roberta-base is neither a directory"),
         ("model.pretrained_text=absent", "model.pretrained_text=absent is no local file"),
         ("model.num_fusion_layers=9", "model.num_fusion_layers=9: give 1 to 3"),
-        ("data=shapes_fine", "reads no captions: choose data for this stage and task"),
+        ("data=shapes_fine_pretrain", "reads no captions: choose data for this stage and task"),
     ],
 )
 def test_one_message_and_no_run(tmp_path: Path, override: str, message: str) -> None:

@@ -17,7 +17,7 @@ from .composing import composed
     ("overrides", "message"),
     [
         (["init_from=nowhere"], "init_from=nowhere holds no checkpoint"),
-        (["data=shapes_coarse"], "reads no boxes: choose data for this stage and task"),
+        (["data=shapes_coarse_pretrain"], "reads no boxes: choose data for this stage and task"),
         (["data.negatives.max_negatives=-1"], "max_negatives=-1"),
         (["transform.short_sides=[]"], r"short_sides=\[\]"),
         (["detector.channel_order=grb"], "detector.channel_order=grb is not one of rgb, bgr"),

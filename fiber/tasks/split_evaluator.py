@@ -1,0 +1,110 @@
+"""Judging one split of a task, batch by batch and over all processes."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import torch
+from torch import nn
+
+from fiber.tasks.sheets import SheetRow
+from fiber.utils.distributed import gather_objects
+from fiber.utils.errors import UserError
+
+NUM_ROWS = 8
+"""Samples of a picture."""
+
+
+class EvaluationResult(NamedTuple):
+    """What is known of a split once all of it was judged; the same on every process."""
+
+    metrics: dict[str, float]
+    """By name without the split: `vqa/accuracy`."""
+    files: dict[str, str]
+    """Content of the result files by name, in the benchmark's official format."""
+
+
+class Evaluator(ABC):
+    """Judges a split."""
+
+    num_passes: int = 1
+    """How often the split's batches are wanted, one pass after the other."""
+
+    @abstractmethod
+    def add(self, model: nn.Module, batch: Any, *, number: int) -> None:
+        """Judge a batch.
+
+        Args:
+            model: in evaluation mode.
+            batch: on its device.
+            number: of the pass, from 0.
+        """
+
+    @abstractmethod
+    def finish(self) -> EvaluationResult:
+        """Sum up over all processes and start anew.
+
+        Raises:
+            UserError: nothing was judged.
+        """
+
+    @abstractmethod
+    def sheet(self) -> Sequence[SheetRow]:
+        """A few predictions of the last split for people to look at."""
+
+
+BatchT = TypeVar("BatchT")
+ResultT = TypeVar("ResultT")
+
+
+class SplitEvaluator(Evaluator, Generic[BatchT, ResultT]):
+    """Judges samples one by one; results are small and can be pickled.
+
+    Args:
+        name: of the split, for messages.
+        num_samples: of the split.
+    """
+
+    def __init__(self, name: str, *, num_samples: int) -> None:
+        self.name = name
+        self.num_samples = num_samples
+        self.results: dict[int, ResultT] = {}
+        self.rows: list[SheetRow] = []
+
+    @abstractmethod
+    def judge(self, model: nn.Module, batch: BatchT) -> Mapping[int, ResultT]:
+        """Results of a batch by the place of their samples in the split; called without gradient."""
+
+    @abstractmethod
+    def summarize(self, results: Sequence[ResultT]) -> dict[str, float]:
+        """Metrics of a split, from the results of all its samples in order."""
+
+    @abstractmethod
+    def draw(self, batch: BatchT, results: Sequence[ResultT]) -> list[SheetRow]:
+        """Rows for the picture from the first samples of a batch and their results."""
+
+    def result_files(self, results: Sequence[ResultT]) -> dict[str, str]:
+        """Official result files by name, from the results of all samples in order."""
+        return {}
+
+    @torch.no_grad()
+    def add(self, model: nn.Module, batch: BatchT, *, number: int) -> None:
+        judged = self.judge(model, batch)
+        assert not judged.keys() & self.results.keys(), "a sample was judged twice"
+        if not self.results:
+            self.rows = self.draw(batch, list(judged.values())[:NUM_ROWS])
+        self.results.update(judged)
+
+    def finish(self) -> EvaluationResult:
+        everyone = gather_objects(self.results)
+        self.results = {}
+        judged = {sample: result for part in everyone for sample, result in part.items()}
+        if not judged:
+            raise UserError(f"{self.name}: nothing was evaluated.")
+        assert sum(map(len, everyone)) == len(judged), "a sample was judged by two processes"
+        assert sorted(judged) == list(range(self.num_samples)), "a sample was not judged"
+        ordered = [judged[sample] for sample in range(self.num_samples)]
+        return EvaluationResult(self.summarize(ordered), self.result_files(ordered))
+
+    def sheet(self) -> Sequence[SheetRow]:
+        return self.rows
