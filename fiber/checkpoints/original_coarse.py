@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from fiber.models.captioning_model import narrow_widths
 from fiber.models.config import FusionConfig
 
 IMAGE_PREFIX = "vit_model"
@@ -155,6 +156,18 @@ def question_answering_names(config: FusionConfig) -> tuple[TensorName, ...]:
 def visual_reasoning_names(config: FusionConfig) -> tuple[TensorName, ...]:
     """Every tensor of `FiberForVisualReasoning`."""
     return (*backbone_names(config), *classifier_names("nlvr2_classifier"))
+
+
+def adapter_names(config: FusionConfig) -> Iterator[TensorName]:
+    """Tensors of the image's way into the caption decoder; the original numbers them by text layer."""
+    for index, _ in enumerate(narrow_widths(config)):
+        yield from affine(f"image_adapters.{index}", f"cross_modal_att_layers.{config.first_fused_layer + index}")
+
+
+def captioning_names(config: FusionConfig) -> tuple[TensorName, ...]:
+    """Every tensor of `FiberForCaptioning`."""
+    heads = (*projection_names("cross_modal_head"), *language_modeling_names())
+    return (*backbone_names(config), *adapter_names(config), *heads)
 
 
 def from_original(state: Mapping[str, Tensor], names: tuple[TensorName, ...]) -> dict[str, Tensor]:

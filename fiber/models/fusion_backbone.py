@@ -1,12 +1,16 @@
 """Fusion in the backbone (paper section 3.1): encode once, fuse any pairs.
 
-Axes: B batch, H W map, C image width, L text tokens, D text width.
+Axes: B batch, I images, H W map, C image width, L text tokens, T tokens with those read before, D text width.
 """
+
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
 from fiber.models.config import FusionConfig
-from fiber.models.roberta import RobertaEncoder, padding_mask
+from fiber.models.decoding_cache import DecodingCache, KeyValue
+from fiber.models.gated_cross_attention import GatedCrossAttention
+from fiber.models.roberta import RobertaEncoder, causal_mask, padding_mask
 from fiber.models.swin import SwinTransformer
 from fiber.models.trunks import FusedFeatures, ImageTrunk, TextTrunk
 
@@ -15,7 +19,8 @@ class FusionBackbone(nn.Module):
     """Swin and RoBERTa that see each other in their last layers.
 
     `encode_image` and `encode_text` run the layers that know one modality; `fuse` runs the rest on pairs; `pool_image`
-    and `pool_text` run the rest with the gates shut, for the dual encoder.
+    and `pool_text` run the rest with the gates shut, for the dual encoder. `finish_image`, `project_image` and `decode`
+    write captions.
     """
 
     def __init__(self, config: FusionConfig) -> None:
@@ -71,12 +76,16 @@ class FusionBackbone(nn.Module):
             )
         return FusedFeatures(x, t, text.mask, (*stages, x) if image.stages else ())
 
-    def pool_image(self, image: ImageTrunk) -> Tensor:
-        """Remaining image blocks without text, then the final norm: B H W C."""
+    def finish_image(self, image: ImageTrunk) -> Tensor:
+        """Remaining image blocks without text, and without the final norm: B H W C."""
         x, first = image.state, self.config.first_fused_block
         for index in range(first, self.config.image.num_blocks):
             x = self.image.blocks[index](self.enter_block(index, x, []) if index > first else x)
-        pooled: Tensor = self.image.norm(x)
+        return x
+
+    def pool_image(self, image: ImageTrunk) -> Tensor:
+        """Remaining image blocks without text, then the final norm: B H W C."""
+        pooled: Tensor = self.image.norm(self.finish_image(image))
         return pooled
 
     def pool_text(self, text: TextTrunk) -> Tensor:
@@ -84,6 +93,48 @@ class FusionBackbone(nn.Module):
         t = text.state
         for layer in self.text.layers[self.config.first_fused_layer :]:
             t = layer(t, padding_mask(text.mask))
+        return t
+
+    def project_image(self, images: Sequence[Tensor]) -> tuple[KeyValue, ...]:
+        """Keys and values that the fused text layers read while decoding, computed once per image.
+
+        Args:
+            images: what each fused layer reads, I N C of the layer's own width C.
+        """
+        projected = []
+        for layer, image in zip(self.text.layers[self.config.first_fused_layer :], images, strict=True):
+            assert isinstance(layer.cross_attention, GatedCrossAttention)
+            projected.append(layer.cross_attention.project_context(image))
+        return tuple(projected)
+
+    def decode(
+        self,
+        token_ids: Tensor,
+        image: Sequence[KeyValue],
+        *,
+        mask: Tensor | None = None,
+        cache: DecodingCache | None = None,
+    ) -> Tensor:
+        """All text layers as a decoder: every token sees those before it, and the fused layers an image.
+
+        Args:
+            token_ids: int64 B L.
+            image: of I images by `project_image`, each for B / I texts in a row.
+            mask: bool B T, True = real token; None where padding comes last and its outputs are not used.
+            cache: of the tokens that earlier calls read; these join it.
+
+        Returns:
+            B L D, all norms on.
+        """
+        num_before, num_new = cache.num_tokens if cache else 0, token_ids.shape[1]
+        allowed = None if num_new == 1 else causal_mask(num_new, num_before, token_ids.device)  # L T
+        if mask is not None:
+            allowed = padding_mask(mask) if allowed is None else padding_mask(mask) & allowed  # B 1 L T
+        t: Tensor = self.text.embedding(token_ids, start=num_before)
+        first = self.config.first_fused_layer
+        for index, layer in enumerate(self.text.layers):
+            read = image[index - first] if index >= first else None
+            t = layer(t, allowed, read, cache=cache.layers[index] if cache else None)
         return t
 
     def enter_block(self, index: int, x: Tensor, stages: list[Tensor]) -> Tensor:

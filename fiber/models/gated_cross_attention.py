@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from fiber.models.attention import attend, merge_heads, split_heads
+from fiber.models.decoding_cache import KeyValue
 
 
 class GatedCrossAttention(nn.Module):
@@ -28,18 +29,22 @@ class GatedCrossAttention(nn.Module):
         self.output_dropout = nn.Dropout(dropout)
         self.gate = nn.Parameter(torch.zeros(1))
 
-    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
+    def project_context(self, context: Tensor) -> KeyValue:
+        """Keys and values of a context that is attended to more than once: B M D -> B h M C/h."""
+        return KeyValue(*(split_heads(part, self.num_heads) for part in self.key_value(context).chunk(2, dim=-1)))
+
+    def forward(self, x: Tensor, context: Tensor | KeyValue, mask: Tensor | None = None) -> Tensor:
         """
         Args:
             x: B N C.
-            context: B M D.
+            context: B M D, or its keys and values.
             mask: bool B M, True = real context token; None attends to all.
 
         Returns:
             B N C, the gated term alone.
         """
         query = split_heads(self.query(self.query_norm(x)), self.num_heads)
-        key, value = (split_heads(part, self.num_heads) for part in self.key_value(context).chunk(2, dim=-1))
+        key, value = context if isinstance(context, KeyValue) else self.project_context(context)
         attended = attend(
             query,
             key,

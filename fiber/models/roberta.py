@@ -1,6 +1,6 @@
-"""RoBERTa encoder whose last layers can attend to an image.
+"""RoBERTa encoder whose last layers can attend to an image, and which can write a text token by token.
 
-Axes: B batch, L text tokens, D text width, N image tokens, C image width.
+Axes: B batch, I images, L text tokens, T tokens with those read before, D text width, N image tokens, C image width.
 """
 
 import torch
@@ -8,13 +8,17 @@ from torch import Tensor, nn
 
 from fiber.models.attention import attend, merge_heads, split_heads
 from fiber.models.config import RobertaConfig
+from fiber.models.decoding_cache import KeyValue, LayerCache
 from fiber.models.gated_cross_attention import GatedCrossAttention
 
 
-def position_ids(token_ids: Tensor, pad_id: int) -> Tensor:
-    """RoBERTa's positions: the first real token is `pad_id` + 1, padding stays at `pad_id`; B L -> B L."""
+def position_ids(token_ids: Tensor, pad_id: int, *, start: int = 0) -> Tensor:
+    """RoBERTa's positions, B L -> B L.
+
+    The first real token is `pad_id` + 1, or follows `start` tokens before; padding stays at `pad_id`.
+    """
     real = (token_ids != pad_id).long()
-    return real.cumsum(dim=1) * real + pad_id
+    return (real.cumsum(dim=1) + start) * real + pad_id
 
 
 class RobertaEmbedding(nn.Module):
@@ -29,9 +33,10 @@ class RobertaEmbedding(nn.Module):
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, token_ids: Tensor) -> Tensor:
-        """int64 B L -> B L D."""
-        embedded = self.word(token_ids) + self.position(position_ids(token_ids, self.pad_id)) + self.token_type.weight
+    def forward(self, token_ids: Tensor, *, start: int = 0) -> Tensor:
+        """int64 B L -> B L D; `start` tokens came before."""
+        positions = position_ids(token_ids, self.pad_id, start=start)
+        embedded = self.word(token_ids) + self.position(positions) + self.token_type.weight
         output: Tensor = self.dropout(self.norm(embedded))
         return output
 
@@ -47,16 +52,19 @@ class SelfAttention(nn.Module):
         self.output = nn.Linear(config.hidden_size, config.hidden_size)
         self.output_dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None, cache: LayerCache | None = None) -> Tensor:
         """
         Args:
             x: B L D.
-            mask: bool, broadcastable to B h L L, True = attend.
+            mask: bool, broadcastable to B h L T, True = attend; None attends to all.
+            cache: of the tokens before; these L tokens join it.
 
         Returns:
             B L D.
         """
         query, key, value = (split_heads(part, self.num_heads) for part in self.qkv(x).chunk(3, dim=-1))
+        if cache is not None:
+            key, value = cache.extend(KeyValue(key, value))
         attended = attend(query, key, value, mask=mask, dropout=self.dropout if self.training else 0.0)
         output: Tensor = self.output_dropout(self.output(merge_heads(attended)))
         return output
@@ -78,24 +86,42 @@ class RobertaLayer(nn.Module):
         )
         self.output_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
-    def forward(self, x: Tensor, mask: Tensor, image: Tensor | None = None, *, final_norm: bool = True) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        image: Tensor | KeyValue | None = None,
+        *,
+        cache: LayerCache | None = None,
+        final_norm: bool = True,
+    ) -> Tensor:
         """
         Args:
             x: B L D.
-            mask: bool, broadcastable to B h L L, True = attend.
-            image: B N C; None leaves the cross-attention out.
+            mask: bool, broadcastable to B h L T, True = attend; None attends to all.
+            image: I N C, or its keys and values, each image for B / I texts in a row; None leaves the
+                cross-attention out.
+            cache: of the tokens before; these L tokens join it.
             final_norm: whether to end with the output LayerNorm.
 
         Returns:
             B L D.
         """
-        attended = self.attention(x, mask)
+        attended = self.attention(x, mask, cache)
         if image is not None:
-            assert self.cross_attention is not None, "this layer is not fused"
-            attended = attended + self.cross_attention(attended, image)
+            attended = attended + self.attend_image(attended, image)
         x = self.attention_norm(x + attended)
         x = x + self.mlp(x)
         return self.output_norm(x) if final_norm else x
+
+    def attend_image(self, attended: Tensor, image: Tensor | KeyValue) -> Tensor:
+        assert self.cross_attention is not None, "this layer is not fused"
+        num_images = image.batch_size if isinstance(image, KeyValue) else image.shape[0]
+        # No mask and no position tells the texts of an image apart: their tokens are queries of one attention, and the
+        # image is not repeated.
+        queries = attended.reshape(num_images, -1, attended.shape[-1])  # I B/I*L D
+        gated: Tensor = self.cross_attention(queries, image)
+        return gated.view_as(attended)
 
 
 class RobertaEncoder(nn.Module):
@@ -125,3 +151,9 @@ class RobertaEncoder(nn.Module):
 def padding_mask(mask: Tensor) -> Tensor:
     """bool B L -> B 1 1 L, so that every query sees the real keys."""
     return mask[:, None, None, :]
+
+
+def causal_mask(num_new: int, num_before: int, device: torch.device) -> Tensor:
+    """bool L T: each of `num_new` tokens sees itself and all before it, `num_before` of earlier calls among them."""
+    allowed = torch.ones(num_new, num_before + num_new, dtype=torch.bool, device=device)
+    return allowed.tril(num_before)

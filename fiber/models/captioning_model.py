@@ -1,0 +1,61 @@
+"""FIBER as an encoder-decoder that writes captions (paper section 3.3).
+
+Axes: B texts, I images, H W map, L text tokens, V vocabulary.
+"""
+
+from torch import Tensor, nn
+
+from fiber.models.config import FusionConfig
+from fiber.models.decoding_cache import DecodingCache, KeyValue
+from fiber.models.fusion_backbone import FusionBackbone
+from fiber.models.gated_cross_attention import GatedCrossAttention
+from fiber.models.heads import CrossModalHead, MaskedLanguageModelingHead
+from fiber.models.initialization import initialize
+
+ImageMemory = tuple[KeyValue, ...]
+"""Keys and values of I images, for each fused text layer."""
+
+
+class FiberForCaptioning(nn.Module):
+    """Swin without text as encoder, causal RoBERTa with cross-attention as decoder, token logits on top.
+
+    In pre-training the lower fused text layers read an earlier, narrower stage of the image. Here all read its end,
+    those through a linear layer of their own.
+    """
+
+    def __init__(self, config: FusionConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = FusionBackbone(config)
+        self.image_adapters = nn.ModuleList(
+            nn.Linear(config.image.output_width, width) for width in narrow_widths(config)
+        )
+        self.cross_modal_head = CrossModalHead(config)
+        self.masked_language_modeling_head = MaskedLanguageModelingHead(config)
+        initialize(self, config.initializer_std)
+
+    def idle_modules(self) -> tuple[nn.Module, ...]:
+        """Parts that captions do not pass through; they are kept for the tasks that do, and learn nothing here."""
+        image, head = self.backbone.image, self.cross_modal_head
+        cross = (module for module in image.modules() if isinstance(module, GatedCrossAttention))
+        return (*cross, image.norm, head.image_projection, head.image_pooler, head.text_pooler)
+
+    def read_image(self, pixels: Tensor) -> ImageMemory:
+        """Everything that captions need of images, computed once: I 3 S S, normalised."""
+        image = self.backbone.finish_image(self.backbone.encode_image(pixels)).flatten(1, 2)  # I H*W C
+        narrow = [adapter(image) for adapter in self.image_adapters]
+        return self.backbone.project_image([*narrow, *[image] * (self.config.num_fusion_layers - len(narrow))])
+
+    def token_logits(
+        self, token_ids: Tensor, image: ImageMemory, *, mask: Tensor | None = None, cache: DecodingCache | None = None
+    ) -> Tensor:
+        """Logits of the token after each one; arguments as of `FusionBackbone.decode`: int64 B L -> B L V."""
+        text = self.backbone.decode(token_ids, image, mask=mask, cache=cache)
+        logits: Tensor = self.masked_language_modeling_head(self.cross_modal_head.text_projection(text))
+        return logits
+
+
+def narrow_widths(config: FusionConfig) -> list[int]:
+    """Widths of the image that fused text layers read, lowest layer first, where it is not the last stage's."""
+    stages = config.image.block_stages[config.first_fused_block :]
+    return [config.image.stage_width(stage) for stage in stages if stage < config.image.block_stages[-1]]
