@@ -1,0 +1,38 @@
+"""FIBER that chooses the answer to a question. Axes: B questions, S image side, L text tokens, A answers."""
+
+from torch import Tensor, nn
+
+from fiber.models.config import FusionConfig
+from fiber.models.fusion_backbone import FusionBackbone
+from fiber.models.heads import ClassificationHead, CrossModalHead
+from fiber.models.initialization import initialize
+
+
+class FiberForQuestionAnswering(nn.Module):
+    """Fused backbone with a classifier over a vocabulary of answers.
+
+    Args:
+        config: sizes.
+        num_answers: size of the vocabulary.
+    """
+
+    def __init__(self, config: FusionConfig, *, num_answers: int) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = FusionBackbone(config)
+        self.cross_modal_head = CrossModalHead(config)
+        width = 2 * config.projection_size
+        self.classifier = ClassificationHead(width, hidden=width, num_classes=num_answers)
+        initialize(self, config.initializer_std)
+
+    def forward(self, pixels: Tensor, token_ids: Tensor, mask: Tensor) -> Tensor:
+        """Logits of every answer, B A.
+
+        Args:
+            pixels: B 3 S S, normalised.
+            token_ids: int64 B L.
+            mask: bool B L, True = real token.
+        """
+        fused = self.backbone.fuse(self.backbone.encode_image(pixels), self.backbone.encode_text(token_ids, mask))
+        logits: Tensor = self.classifier(self.cross_modal_head(fused).pooled)
+        return logits
