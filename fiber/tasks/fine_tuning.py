@@ -14,7 +14,7 @@ from fiber.models.fusion_backbone import FusionBackbone
 from fiber.tasks.optimizer import OptimizationConfig
 from fiber.tasks.sharding import shard_task_model
 from fiber.tasks.sheets import draw_sheet
-from fiber.tasks.split_evaluator import EvaluationResult, Evaluator
+from fiber.tasks.split_evaluator import Evaluator
 from fiber.tasks.task import TrainingTask
 from fiber.utils.distributed import mean_over_processes
 
@@ -22,14 +22,13 @@ from fiber.utils.distributed import mean_over_processes
 class FineTuning(TrainingTask):
     """A task with its losses; the evaluator judges a split.
 
-    Logs `train/loss` and every single loss per step, and what the evaluator finds under `<split>/`.
+    Logs `train/loss` and every single loss per step, and what the evaluator finds under `val/`.
 
     Args:
         model: the network, with its backbone under the name `backbone`.
         optimization: optimiser, groups and schedule.
         tokenizer: of the texts.
         evaluator: of the split that is validated on.
-        split: its name, first part of its metrics' names.
     """
 
     def __init__(
@@ -39,13 +38,9 @@ class FineTuning(TrainingTask):
         optimization: OptimizationConfig,
         tokenizer: TextTokenizer,
         evaluator: Evaluator,
-        split: str = "val",
     ) -> None:
         super().__init__(model, optimization=optimization, tokenizer=tokenizer)
         self.evaluator = evaluator
-        self.split = split
-        self.result: EvaluationResult | None = None
-        """Of the last evaluation."""
         for module in self.idle_modules():
             module.requires_grad_(False)
 
@@ -85,8 +80,8 @@ class FineTuning(TrainingTask):
         self.evaluator.add(self.model, batch, number=dataloader_idx)
 
     def on_validation_epoch_end(self) -> None:
-        self.result = self.evaluator.finish()
-        self.record_metrics({f"{self.split}/{name}": value for name, value in self.result.metrics.items()})
+        result = self.evaluator.finish()
+        self.record_metrics({f"val/{name}": value for name, value in result.metrics.items()})
 
 
 def idle_in_fused_pass(backbone: FusionBackbone) -> Iterator[nn.Module]:

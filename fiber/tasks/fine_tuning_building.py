@@ -59,7 +59,7 @@ def build_fine_tuning(
     initialization = None if resuming else start_from(config, builder, model, sizes)
     values = optimization_values(config, num_samples=len(data_module.train_samples))
     optimization = build_dataclass(CoarseOptimizationConfig, values, "optimization")
-    task = builder.task(model, optimization=optimization, evaluator=evaluator, train=train, split="val")
+    task = builder.task(model, optimization=optimization, evaluator=evaluator, train=train)
     return RunParts(task, data_module, initialization, builder.learned_files())
 
 

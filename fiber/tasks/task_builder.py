@@ -86,14 +86,13 @@ class TaskBuilder(ABC):
 
     @abstractmethod
     def task(
-        self, model: Any, *, optimization: OptimizationConfig, evaluator: Evaluator, train: Sequence[Any], split: str
+        self, model: Any, *, optimization: OptimizationConfig, evaluator: Evaluator, train: Sequence[Any]
     ) -> FineTuning:
         """The Lightning module.
 
         Args:
             model: what `model` built, weights loaded.
             optimization: optimiser, groups and schedule.
-            evaluator: of the split.
-            train: the training readers; none where a model is only evaluated.
-            split: name of the split.
+            evaluator: of the validation split.
+            train: the training readers.
         """

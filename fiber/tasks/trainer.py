@@ -17,6 +17,7 @@ from fiber.checkpoints.run_folder import BEST, LAST, checkpoint_folder
 from fiber.tasks.accumulation import accumulation_steps
 from fiber.tasks.callbacks.broken_image_monitor import BrokenImageMonitor
 from fiber.tasks.callbacks.defect_monitor import DefectMonitor
+from fiber.tasks.callbacks.evaluation_progress import EvaluationProgress
 from fiber.tasks.callbacks.finite_loss import FiniteLoss
 from fiber.tasks.callbacks.last_checkpoint import LastCheckpoint
 from fiber.tasks.callbacks.prediction_pictures import PredictionPictures
@@ -76,6 +77,30 @@ def build_trainer(
     val_every = min(settings.val_every, optimization.max_steps)
     trainer.val_check_interval = val_every * trainer.accumulate_grad_batches  # Lightning counts micro-batches
     return trainer
+
+
+def build_evaluation_trainer(settings: TrainerConfig) -> pl.Trainer:
+    """Trainer that judges.
+
+    Raises:
+        UserError: weights are to be sharded.
+    """
+    if settings.strategy is Strategy.FSDP:
+        raise UserError("trainer=fsdp: every process judges with the whole model; give trainer=ddp.")
+    silence_lightning()
+    return pl.Trainer(
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        num_nodes=settings.num_nodes,
+        strategy=strategy(settings),
+        precision=precision(settings),  # type: ignore[arg-type]
+        logger=False,
+        callbacks=[EvaluationProgress()],
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
 
 
 def silence_lightning() -> None:

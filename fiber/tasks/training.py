@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
-from rich.table import Table
 
 from fiber.checkpoints.run_folder import CONFIG_FILE, TOKENIZER_FOLDER
 from fiber.data.data_module import TrainingDataModule
@@ -20,6 +19,7 @@ from fiber.tasks.coarse_building import build_coarse_pretraining
 from fiber.tasks.coarse_tasks import COARSE_TASKS
 from fiber.tasks.fine_building import build_fine_pretraining
 from fiber.tasks.fine_tuning_building import build_fine_tuning
+from fiber.tasks.metrics_table import metrics_table
 from fiber.tasks.parameter_groups import summarize_groups
 from fiber.tasks.resuming import find_checkpoint, read_position
 from fiber.tasks.task import TrainingTask
@@ -158,13 +158,3 @@ def opening(run: Run, config: DictConfig) -> str:
     elif config.ckpt_path is not None:
         lines.append("no checkpoint in the run directory yet: starting anew")
     return "\n".join(lines)
-
-
-def metrics_table(metrics: dict[str, float]) -> Table:
-    """The content of `metrics.json` for people."""
-    table = Table(title="metrics.json")
-    table.add_column("metric")
-    table.add_column("value", justify="right")
-    for name, value in metrics.items():
-        table.add_row(name, f"{value:.4f}" if abs(value) < 100 else f"{value:,.1f}")
-    return table

@@ -8,7 +8,8 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from fiber.inference.detector_loading import choose_device, find_run_files, load_detector
+from fiber.checkpoints.trained_run import find_run_files
+from fiber.inference.detector_loading import choose_device, load_detector
 from fiber.utils.errors import UserError
 
 from .fine_run import SHORT_SIDE
@@ -103,7 +104,7 @@ def change_config(run: Path, key: str, value: str | int) -> None:
         (remove_tokenizer, "tokenizer.json is missing"),
         (make_coarse, "is of a coarse run, which has no detector.*init_from="),
         (blur_config, "config.yaml cannot be read"),
-        (empty_config, "is not the configuration of a fine run"),
+        (empty_config, "is not the configuration of a run"),
         (drop_detector, "config.yaml is not as a fine run writes it: .*detector"),
         (widen, "best.ckpt does not fit config.yaml of its run"),
         (deepen, "best.ckpt does not fit config.yaml of its run.* head.blocks.2"),

@@ -1,0 +1,106 @@
+"""What a run leaves of its model, read back."""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from torch import Tensor
+from yaml import YAMLError  # type: ignore[import-untyped]
+
+from fiber.checkpoints.run_folder import (
+    BEST,
+    CONFIG_FILE,
+    LAST,
+    SHARDED_META,
+    TOKENIZER_FOLDER,
+    checkpoint_folder,
+)
+from fiber.data.tokenization import TOKENIZER_FILE
+from fiber.utils.errors import UserError
+
+PREFIX = "model."
+"""Beginning of the model's tensors in a checkpoint."""
+CONSOLIDATE = "python -m torch.distributed.checkpoint.format_utils dcp_to_torch"
+
+
+class RunFiles(NamedTuple):
+    """Where it lies."""
+
+    config: Path
+    tokenizer: Path
+    checkpoint: Path
+
+    @property
+    def directory(self) -> Path:
+        return self.config.parent
+
+
+def find_run_files(path: Path) -> RunFiles:
+    """Checkpoint, configuration and tokeniser of a run.
+
+    Args:
+        path: directory of a run (its best checkpoint, else its last), or a checkpoint in one.
+
+    Raises:
+        UserError: one is missing, or the checkpoint is sharded.
+    """
+    if not path.exists():
+        raise UserError(f"checkpoint={path} does not exist: give the directory of a run, or a checkpoint in one.")
+    candidates = [path]
+    if path.is_dir() and not (path / SHARDED_META).exists():
+        candidates = [checkpoint_folder(path) / name for name in (BEST, LAST)]
+    checkpoint = next((candidate for candidate in candidates if candidate.exists()), None)
+    if checkpoint is None:
+        raise UserError(f"checkpoint={path} holds no checkpoints/{BEST} or {LAST}: give the directory of a run.")
+    if checkpoint.is_dir():
+        whole = checkpoint.with_name(f"{checkpoint.stem}_whole{checkpoint.suffix}")
+        raise UserError(
+            f"checkpoint={checkpoint} is sharded over processes: make one file of it with "
+            f"`{CONSOLIDATE} {checkpoint} {whole}`, and give checkpoint={whole}."
+        )
+    run = checkpoint.absolute().parent.parent
+    files = RunFiles(run / CONFIG_FILE, run / TOKENIZER_FOLDER / TOKENIZER_FILE, checkpoint)
+    for file in (files.config, files.tokenizer):
+        if not file.is_file():
+            raise UserError(f"checkpoint={path}: {file} is missing: leave checkpoints in the directory of their run.")
+    return files
+
+
+def read_run_config(path: Path) -> DictConfig:
+    """Configuration of a run.
+
+    Raises:
+        UserError: the file is damaged or something else.
+    """
+    try:
+        config = OmegaConf.load(path)
+        stage = OmegaConf.select(config, "stage.name")
+    except (YAMLError, UnicodeDecodeError, OSError, OmegaConfBaseException) as error:
+        raise UserError(f"{path} cannot be read as the configuration of a run: {error}") from error
+    if not isinstance(config, DictConfig) or stage is None:
+        raise UserError(f"{path} is not the configuration of a run: give the directory of one.")
+    return config
+
+
+def read_run_weights(path: Path) -> Mapping[str, Tensor]:
+    """The model's tensors of a checkpoint by its own names; nothing in it is executed.
+
+    Raises:
+        UserError: the file is damaged or no checkpoint of a run.
+    """
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"checkpoint={path} is damaged or no checkpoint ({type(error).__name__}): give another of the run, such as "
+            f"{BEST} or {LAST}."
+        ) from error
+    state = content.get("state_dict") if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping):
+        raise UserError(f"checkpoint={path} is no checkpoint of a training run: give {BEST} of one.")
+    return {name.removeprefix(PREFIX): value for name, value in state.items() if name.startswith(PREFIX)}
