@@ -8,6 +8,7 @@ import pytest
 from .comparison import is_coarse
 
 DEFAULT = Path(__file__).parent / "golden"
+CIDER_FILE = "cider_d.json"
 REPORT = pytest.StashKey[list[str]]()
 
 
@@ -20,20 +21,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def fixture_directories(config: pytest.Config) -> list[Path]:
+def find_files(config: pytest.Config, name: str) -> list[Path]:
+    """Files of that name in the given directories and in the folders of each."""
     roots: list[Path] = config.getoption("--golden") or [DEFAULT]
-    found = [meta.parent for root in roots for meta in (*root.glob("meta.json"), *root.glob("*/meta.json"))]
-    if not found:
-        raise pytest.UsageError(f"--golden {roots[0]} holds no fixture (a directory with meta.json)")
-    return sorted(found)
+    return sorted(path for root in roots for path in (*root.glob(name), *root.glob(f"*/{name}")))
+
+
+def fixture_directories(config: pytest.Config) -> list[Path]:
+    found = [meta.parent for meta in find_files(config, "meta.json")]
+    if not found and not find_files(config, CIDER_FILE):
+        roots = config.getoption("--golden")
+        raise pytest.UsageError(f"--golden {roots[0]} holds no fixture (a directory with meta.json, or {CIDER_FILE})")
+    return found
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`coarse_golden` and `fine_golden` stand for the directories of one stage."""
+    """`coarse_golden` and `fine_golden` stand for the directories of one stage, `cider_golden` for files of scores."""
     for stage, wanted in (("coarse_golden", True), ("fine_golden", False)):
         if stage in metafunc.fixturenames:
             directories = [path for path in fixture_directories(metafunc.config) if is_coarse(path) == wanted]
             metafunc.parametrize(stage, directories, ids=[path.name for path in directories])
+    if "cider_golden" in metafunc.fixturenames:
+        files = find_files(metafunc.config, CIDER_FILE)
+        metafunc.parametrize("cider_golden", files, ids=[path.parent.name for path in files])
 
 
 @pytest.fixture
