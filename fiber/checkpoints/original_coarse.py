@@ -160,8 +160,9 @@ def visual_reasoning_names(config: FusionConfig) -> tuple[TensorName, ...]:
 
 def adapter_names(config: FusionConfig) -> Iterator[TensorName]:
     """Tensors of the image's way into the caption decoder; the original numbers them by text layer."""
-    for index, _ in enumerate(narrow_widths(config)):
-        yield from affine(f"image_adapters.{index}", f"cross_modal_att_layers.{config.first_fused_layer + index}")
+    for index in range(len(narrow_widths(config))):
+        text_layer = config.first_fused_layer + index
+        yield from affine(f"image_adapters.layers.{index}", f"cross_modal_att_layers.{text_layer}")
 
 
 def captioning_names(config: FusionConfig) -> tuple[TensorName, ...]:

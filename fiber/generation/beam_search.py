@@ -3,6 +3,7 @@
 Axes: I images, K beams, V vocabulary, t tokens so far, T tokens of the longest caption.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -29,7 +30,7 @@ class BeamSearchConfig:
 
     def rank(self, log_probability: Tensor, num_tokens: int) -> Tensor:
         """By which captions of any length compete."""
-        return log_probability / float(num_tokens) ** self.length_penalty
+        return log_probability / math.pow(num_tokens, self.length_penalty)
 
     def best_rank_to_come(self, log_probability: Tensor, num_tokens: int) -> Tensor:
         """What captions with `num_tokens` so far can reach, should all that follows be certain."""

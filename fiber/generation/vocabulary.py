@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fiber.models.heads import full_precision
+
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionVocabulary:
@@ -31,5 +33,4 @@ class CaptionVocabulary:
         """
         forbidden = [self.bos_id, self.pad_id, self.mask_id, *([] if may_end else [self.eos_id])]
         index = torch.tensor(forbidden, device=logits.device)
-        exact = logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
-        return exact.index_fill(-1, index, -torch.inf).log_softmax(dim=-1)
+        return full_precision(logits).index_fill(-1, index, -torch.inf).log_softmax(dim=-1)

@@ -1,6 +1,6 @@
 """FIBER as an encoder-decoder that writes captions (paper section 3.3).
 
-Axes: B texts, I images, H W map, L text tokens, V vocabulary.
+Axes: B texts, I images, H W map, C image width, L text tokens, V vocabulary.
 """
 
 from torch import Tensor, nn
@@ -16,20 +16,33 @@ ImageMemory = tuple[KeyValue, ...]
 """Keys and values of I images, for each fused text layer."""
 
 
-class FiberForCaptioning(nn.Module):
-    """Swin without text as encoder, causal RoBERTa with cross-attention as decoder, token logits on top.
+class ImageAdapters(nn.Module):
+    """Finished images in the widths that the fused text layers read.
 
-    In pre-training the lower fused text layers read an earlier, narrower stage of the image. Here all read its end,
-    those through a linear layer of their own.
+    In pre-training the lower ones read an earlier, narrower stage of the image. Here all read its end, those through a
+    linear layer each.
     """
+
+    def __init__(self, config: FusionConfig) -> None:
+        super().__init__()
+        self.num_layers = config.num_fusion_layers
+        self.layers = nn.ModuleList(nn.Linear(config.image.output_width, width) for width in narrow_widths(config))
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """I H W C -> I H*W C_l for every fused text layer l."""
+        tokens = image.flatten(1, 2)
+        narrow = [adapter(tokens) for adapter in self.layers]
+        return [*narrow, *[tokens] * (self.num_layers - len(narrow))]
+
+
+class FiberForCaptioning(nn.Module):
+    """Swin without text as encoder, causal RoBERTa with cross-attention as decoder, token logits on top."""
 
     def __init__(self, config: FusionConfig) -> None:
         super().__init__()
         self.config = config
         self.backbone = FusionBackbone(config)
-        self.image_adapters = nn.ModuleList(
-            nn.Linear(config.image.output_width, width) for width in narrow_widths(config)
-        )
+        self.image_adapters = ImageAdapters(config)
         self.cross_modal_head = CrossModalHead(config)
         self.masked_language_modeling_head = MaskedLanguageModelingHead(config)
         initialize(self, config.initializer_std)
@@ -42,16 +55,15 @@ class FiberForCaptioning(nn.Module):
 
     def read_image(self, pixels: Tensor) -> ImageMemory:
         """Everything that captions need of images, computed once: I 3 S S, normalised."""
-        image = self.backbone.finish_image(self.backbone.encode_image(pixels)).flatten(1, 2)  # I H*W C
-        narrow = [adapter(image) for adapter in self.image_adapters]
-        return self.backbone.project_image([*narrow, *[image] * (self.config.num_fusion_layers - len(narrow))])
+        image = self.backbone.finish_image(self.backbone.encode_image(pixels))
+        return self.backbone.project_image(self.image_adapters(image))
 
     def token_logits(
         self, token_ids: Tensor, image: ImageMemory, *, mask: Tensor | None = None, cache: DecodingCache | None = None
     ) -> Tensor:
         """Logits of the token after each one; arguments as of `FusionBackbone.decode`: int64 B L -> B L V."""
         text = self.backbone.decode(token_ids, image, mask=mask, cache=cache)
-        logits: Tensor = self.masked_language_modeling_head(self.cross_modal_head.text_projection(text))
+        logits: Tensor = self.masked_language_modeling_head(self.cross_modal_head.project_text(text))
         return logits
 
 

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from fiber.models.config import FusionConfig
 from fiber.models.decoding_cache import DecodingCache, KeyValue
-from fiber.models.gated_cross_attention import GatedCrossAttention
-from fiber.models.roberta import RobertaEncoder, causal_mask, padding_mask
+from fiber.models.roberta import RobertaEncoder, RobertaLayer, causal_mask, padding_mask
 from fiber.models.swin import SwinTransformer
 from fiber.models.trunks import FusedFeatures, ImageTrunk, TextTrunk
 
@@ -103,8 +102,8 @@ class FusionBackbone(nn.Module):
         """
         projected = []
         for layer, image in zip(self.text.layers[self.config.first_fused_layer :], images, strict=True):
-            assert isinstance(layer.cross_attention, GatedCrossAttention)
-            projected.append(layer.cross_attention.project_context(image))
+            assert isinstance(layer, RobertaLayer)
+            projected.append(layer.project_image(image))
         return tuple(projected)
 
     def decode(

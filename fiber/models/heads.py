@@ -51,6 +51,11 @@ class PairProjection(nn.Module):
 class CrossModalHead(PairProjection):
     """Projects both sides of fused pairs and pools them into one vector."""
 
+    def project_text(self, text: Tensor) -> Tensor:
+        """The text alone, B L D -> B L P."""
+        projected: Tensor = self.text_projection(text)
+        return projected
+
     def forward(self, fused: FusedFeatures) -> PairFeatures:
         text = self.text_projection(fused.text)  # B L P
         image = self.image_projection(fused.image.flatten(1, 2))  # B N P
@@ -72,7 +77,12 @@ class ContrastiveHead(PairProjection):
 
 def unit(x: Tensor) -> Tensor:
     """Scale vectors to length 1; half precision is left for float32, in which one is one."""
-    return F.normalize(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x, dim=-1)
+    return F.normalize(full_precision(x), dim=-1)
+
+
+def full_precision(x: Tensor) -> Tensor:
+    """Half precision as float32; anything else as it is."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 class MaskedLanguageModelingHead(nn.Module):

@@ -114,6 +114,11 @@ class RobertaLayer(nn.Module):
         x = x + self.mlp(x)
         return self.output_norm(x) if final_norm else x
 
+    def project_image(self, image: Tensor) -> KeyValue:
+        """Keys and values of images, for as many texts and tokens as read them: I N C."""
+        assert self.cross_attention is not None, "this layer is not fused"
+        return self.cross_attention.project_context(image)
+
     def attend_image(self, attended: Tensor, image: Tensor | KeyValue) -> Tensor:
         assert self.cross_attention is not None, "this layer is not fused"
         num_images = image.batch_size if isinstance(image, KeyValue) else image.shape[0]

@@ -7,7 +7,7 @@ from torch.utils.checkpoint import checkpoint
 
 from fiber.models.fusion_backbone import FusionBackbone
 
-VERBS = ("encode_image", "encode_text", "fuse", "pool_image", "pool_text")
+VERBS = ("encode_image", "encode_text", "fuse", "pool_image", "pool_text", "finish_image")
 
 
 def compile_backbone(backbone: FusionBackbone, *, backend: str = "inductor") -> None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from torch import nn
 
+from fiber.models.captioning_model import ImageAdapters
 from fiber.models.gated_cross_attention import GatedCrossAttention
 from fiber.models.heads import (
     ClassificationHead,
@@ -48,7 +49,7 @@ class CoarseGroupConfig(GroupRules):
         }
 
 
-CROSS_MODAL_MODULES = (GatedCrossAttention, CrossModalHead, ContrastiveHead)
+CROSS_MODAL_MODULES = (GatedCrossAttention, CrossModalHead, ContrastiveHead, ImageAdapters)
 HEAD_MODULES = (MaskedLanguageModelingHead, MatchingHead, ClassificationHead)
 
 
