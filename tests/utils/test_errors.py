@@ -1,0 +1,24 @@
+"""What users read."""
+
+import pytest
+from torch.utils.data import DataLoader, Dataset
+
+from fiber.utils.errors import UserError
+
+
+class Broken(Dataset[int]):
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> int:
+        try:
+            raise OSError("cut short")
+        except OSError as error:
+            raise UserError("cat.jpg is broken: mend it.\nOr leave it out.") from error
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_an_error_says_the_same_whoever_reads_the_data(num_workers: int) -> None:
+    with pytest.raises(UserError) as caught:
+        list(DataLoader(Broken(), num_workers=num_workers))
+    assert str(caught.value) == "cat.jpg is broken: mend it.\nOr leave it out."
