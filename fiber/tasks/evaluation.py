@@ -1,15 +1,15 @@
 """Judging a trained model of the coarse stage on a split, from a configuration."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf, open_dict
 from rich.console import Console
-from torch import Tensor, nn
+from torch import nn
 
+from fiber.checkpoints.run_folder import CONFIG_FILE
 from fiber.checkpoints.trained_run import RunFiles, find_run_files, read_run_config, read_run_weights
 from fiber.data.data_module import EvaluationDataModule
 from fiber.data.tokenization import TextTokenizer
@@ -134,29 +134,24 @@ def find_split(config: DictConfig, split: str) -> DictConfig:
 
 
 def load_model(builder: TaskBuilder, config: DictConfig, files: RunFiles, *, vocab_size: int) -> nn.Module:
-    """The model with the run's weights."""
-    model = builder.model(build_sizes(config, vocab_size=vocab_size))
-    fill(model, read_run_weights(files.checkpoint), files, task=config.task.name)
-    return model.eval()
-
-
-def fill(model: nn.Module, weights: Mapping[str, Tensor], files: RunFiles, *, task: str) -> None:
-    """Load all of the model's weights, in place; heads of another task may be left over.
+    """The model with the run's weights; heads of another task may be left over.
 
     Raises:
-        UserError: a weight is missing or of another shape.
+        UserError: the checkpoint is of another task, or does not fit its run.
     """
-    own = model.state_dict()
-    missing = [name for name in own if name not in weights]
-    if missing:
+    model = builder.model(build_sizes(config, vocab_size=vocab_size))
+    weights, own = read_run_weights(files.checkpoint), model.state_dict()
+    odd = [name for name in own if name not in weights or own[name].shape != weights[name].shape]
+    trained_for = read_run_config(files.config).task.name
+    if odd and trained_for != config.task.name:
         raise UserError(
-            f"checkpoint={files.checkpoint} lacks {len(missing)} tensors of task={task}, {missing[0]} among them: give "
-            f"a checkpoint of that task."
+            f"checkpoint={files.checkpoint} is of task={trained_for} and has no {odd[0]} that task={config.task.name} "
+            "could use: give a checkpoint of that task."
         )
-    odd = [name for name in own if own[name].shape != weights[name].shape]
     if odd:
         raise UserError(
-            f"checkpoint={files.checkpoint}: {odd[0]} is {tuple(weights[odd[0]].shape)}, this model's is "
-            f"{tuple(own[odd[0]].shape)}. Has the file been moved from another run?"
+            f"checkpoint={files.checkpoint} does not fit {CONFIG_FILE} of its run: {len(odd)} tensors differ, {odd[0]} "
+            "among them. Has the file been moved from another run?"
         )
     model.load_state_dict({name: weights[name] for name in own})
+    return model.eval()

@@ -1,4 +1,4 @@
-"""Configurations of demo runs, composed as the training script does."""
+"""Configurations of demo runs and their evaluation, composed as the scripts do."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,3 +13,9 @@ def composed(overrides: Sequence[str], run_dir: Path) -> DictConfig:
     """A demo with other values here and there."""
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         return compose("train", overrides=["experiment=demo", f"run_dir={run_dir}", *overrides])
+
+
+def evaluating(overrides: Sequence[str], run: Path) -> DictConfig:
+    """Evaluation of a run on one CPU."""
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return compose("evaluate", overrides=[f"checkpoint={run}", "trainer=cpu", *overrides])
