@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from fiber.models.captioning_model import FiberForCaptioning
 from fiber.models.config import FusionConfig, RobertaConfig, SwinConfig
 from fiber.models.detector_config import ChannelOrder, DetectorConfig
 from fiber.models.gated_cross_attention import GatedCrossAttention
@@ -70,6 +71,17 @@ def tiny_model(tiny_config: FusionConfig) -> FiberForPretraining:
     """The model of `tiny_config` in float64, every gate open."""
     torch.manual_seed(0)
     model = FiberForPretraining(tiny_config).double()
+    for module in model.modules():
+        if isinstance(module, GatedCrossAttention):
+            torch.nn.init.constant_(module.gate, 0.7)
+    return model
+
+
+@pytest.fixture
+def captioner(tiny_config: FusionConfig) -> FiberForCaptioning:
+    """The caption model of `tiny_config` in float64, every gate open."""
+    torch.manual_seed(0)
+    model = FiberForCaptioning(tiny_config).double()
     for module in model.modules():
         if isinstance(module, GatedCrossAttention):
             torch.nn.init.constant_(module.gate, 0.7)

@@ -1,30 +1,67 @@
-"""Caption losses with teacher forcing: likelihood, and GOLD (Pang and He 2021).
+"""What all caption objectives share, and likelihood with teacher forcing.
 
-Axes: B captions, L tokens, V vocabulary. Position i predicts token i + 1.
+Axes: B captions, L tokens, V vocabulary, S image side in pixels. Position i predicts token i + 1.
 """
 
-from enum import StrEnum
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fiber.objectives.masked_language_modeling import IGNORED
-from fiber.utils.distributed import mean_over_processes, world_size
-
-PROBABILITY_FLOOR = 1e-9
-SMALLEST_WEIGHT = 0.1
-"""Of a token in GOLD, as in the original."""
+from fiber.models.captioning_model import FiberForCaptioning
+from fiber.objectives.masked_language_modeling import IGNORED, token_loss
 
 
-class GoldNormalization(StrEnum):
-    """What the weighted sum of GOLD is divided by."""
+class CaptionInputs(NamedTuple):
+    """A batch of captioned images."""
 
-    TOKENS = "tokens"
-    """The number of predicted tokens of all captions."""
-    ORIGINAL = "original"
-    """For every caption the number of padding tokens after it, then the mean over captions: as the original computes,
-    so that long captions weigh far more than short ones."""
+    pixels: Tensor
+    """B 3 S S, normalised."""
+    token_ids: Tensor
+    """int64 B L, `<s> ... </s>` and padding."""
+    mask: Tensor
+    """bool B L, True = real token."""
+    references: Sequence[Sequence[str]]
+    """All captions of each image."""
+    keys: Sequence[int]
+    """A number for each row by which random choices are made, unlike that of any other row of the run."""
+
+
+class CaptionObjective(ABC):
+    """Losses of a batch, and what has to be kept between steps."""
+
+    @abstractmethod
+    def losses(self, model: FiberForCaptioning, inputs: CaptionInputs, *, step: int) -> dict[str, Tensor]:
+        """Scalars by name; training minimises their sum.
+
+        Args:
+            model: in training mode.
+            inputs: the same number of rows on every process.
+            step: optimiser steps taken so far.
+        """
+
+    def state(self) -> dict[str, Any] | None:
+        """What a resumed run needs; None if nothing."""
+        return None
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        raise NotImplementedError
+
+
+class LikelihoodObjective(CaptionObjective):
+    """Cross-entropy of the true captions."""
+
+    def losses(self, model: FiberForCaptioning, inputs: CaptionInputs, *, step: int) -> dict[str, Tensor]:
+        logits = teacher_forced_logits(model, inputs)
+        return {"likelihood": token_loss(logits, caption_labels(inputs.token_ids, model.config.text.pad_id))}
+
+
+def teacher_forced_logits(model: FiberForCaptioning, inputs: CaptionInputs) -> Tensor:
+    """Logits of the token after each true one, B L V."""
+    return model.token_logits(inputs.token_ids, model.read_image(inputs.pixels), mask=inputs.mask)
 
 
 def caption_labels(token_ids: Tensor, pad_id: int) -> Tensor:
@@ -37,46 +74,3 @@ def label_log_probabilities(logits: Tensor, labels: Tensor) -> Tensor:
     """Log-probability of every label, 0 where it is ignored: B L V, int64 B L -> B L."""
     loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
     return -loss.view_as(labels)
-
-
-@torch.no_grad()
-def gold_weights(policy_logits: Tensor, labels: Tensor) -> Tensor:
-    """Importance of every token: its probability under the policy times the mean probability from it to the end.
-
-    Args:
-        policy_logits: of the policy with teacher forcing, B L V.
-        labels: int64 B L, -100 where ignored; all ignored ones come last.
-
-    Returns:
-        B L, at least 0.1.
-    """
-    real = labels != IGNORED
-    probability = label_log_probabilities(policy_logits, labels).exp() + PROBABILITY_FLOOR
-    probability = probability * real
-    returns = from_here(probability) / from_here(real.to(probability.dtype)).clamp(min=1)
-    return (returns * probability).clamp(min=SMALLEST_WEIGHT)
-
-
-def from_here(values: Tensor) -> Tensor:
-    """Sum of each value and all after it, along the last axis."""
-    return values.flip(-1).cumsum(-1).flip(-1)
-
-
-def gold_loss(logits: Tensor, labels: Tensor, weights: Tensor, *, normalization: GoldNormalization) -> Tensor:
-    """Weighted cross-entropy.
-
-    Averaging gradients over processes gives the loss of the global batch, as in `token_loss`.
-
-    Args:
-        logits: B L V.
-        labels: int64 B L, -100 where ignored.
-        weights: B L.
-        normalization: of the sum over tokens.
-    """
-    weighted = -label_log_probabilities(logits, labels) * weights
-    real = labels != IGNORED
-    if normalization is GoldNormalization.ORIGINAL:
-        padding = (~real).sum(dim=1) + PROBABILITY_FLOOR
-        return (weighted.sum(dim=1) / padding).mean()
-    count = mean_over_processes(real.sum().to(weighted.dtype))
-    return weighted.sum() / count.clamp(min=1 / world_size())

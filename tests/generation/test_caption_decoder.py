@@ -12,8 +12,6 @@ from fiber.generation.caption_decoder import CaptionDecoder
 from fiber.generation.sampling import caption_draws, greedy_captions, sample_captions
 from fiber.generation.vocabulary import CaptionVocabulary
 from fiber.models.captioning_model import FiberForCaptioning
-from fiber.models.config import FusionConfig
-from fiber.models.gated_cross_attention import GatedCrossAttention
 
 from .conftest import RereadingDecoder
 
@@ -35,49 +33,41 @@ class ModelRereading(RereadingDecoder):
 
 
 @pytest.fixture
-def model(tiny_config: FusionConfig) -> FiberForCaptioning:
-    torch.manual_seed(2)
-    model = FiberForCaptioning(tiny_config).double().eval()
-    for module in model.modules():
-        if isinstance(module, GatedCrossAttention):
-            torch.nn.init.constant_(module.gate, 0.7)
-    return model
-
-
-@pytest.fixture
 def pixels() -> Tensor:
     return torch.randn(NUM_IMAGES, 3, 32, 32, generator=torch.Generator().manual_seed(0)).double()
 
 
 @torch.no_grad()
-def test_cached_beam_search_equals_reading_anew(model: FiberForCaptioning, pixels: Tensor) -> None:
+def test_cached_beam_search_equals_reading_anew(captioner: FiberForCaptioning, pixels: Tensor) -> None:
     config = BeamSearchConfig(num_beams=4, max_tokens=MAX_TOKENS)
-    cached = beam_search(CaptionDecoder(model, model.read_image(pixels)), VOCABULARY, config)
-    anew = beam_search(ModelRereading(model, pixels), VOCABULARY, config)
+    cached = beam_search(CaptionDecoder(captioner, captioner.read_image(pixels)), VOCABULARY, config)
+    anew = beam_search(ModelRereading(captioner, pixels), VOCABULARY, config)
     assert cached.tokens.tolist() == anew.tokens.tolist()
     torch.testing.assert_close(cached.scores, anew.scores, rtol=1e-9, atol=0)
     assert len({tuple(caption) for caption in cached.tokens[:, 0].tolist()}) > 1
 
 
 @torch.no_grad()
-def test_a_batch_equals_its_images_alone(model: FiberForCaptioning, pixels: Tensor) -> None:
+def test_a_batch_equals_its_images_alone(captioner: FiberForCaptioning, pixels: Tensor) -> None:
     config = BeamSearchConfig(num_beams=4, max_tokens=MAX_TOKENS)
-    together = beam_search(CaptionDecoder(model, model.read_image(pixels)), VOCABULARY, config)
+    together = beam_search(CaptionDecoder(captioner, captioner.read_image(pixels)), VOCABULARY, config)
     for image in range(NUM_IMAGES):
-        alone = beam_search(CaptionDecoder(model, model.read_image(pixels[image : image + 1])), VOCABULARY, config)
+        alone = beam_search(
+            CaptionDecoder(captioner, captioner.read_image(pixels[image : image + 1])), VOCABULARY, config
+        )
         assert alone.tokens[0].tolist() == together.tokens[image].tolist()
 
 
 @torch.no_grad()
-def test_cached_greedy_and_sampled_captions_equal_reading_anew(model: FiberForCaptioning, pixels: Tensor) -> None:
-    image = model.read_image(pixels)
-    greedy = greedy_captions(CaptionDecoder(model, image), VOCABULARY, max_tokens=MAX_TOKENS)
+def test_cached_greedy_and_sampled_captions_equal_reading_anew(captioner: FiberForCaptioning, pixels: Tensor) -> None:
+    image = captioner.read_image(pixels)
+    greedy = greedy_captions(CaptionDecoder(captioner, image), VOCABULARY, max_tokens=MAX_TOKENS)
     assert (
         greedy.tokens.tolist()
-        == greedy_captions(ModelRereading(model, pixels), VOCABULARY, max_tokens=MAX_TOKENS).tokens.tolist()
+        == greedy_captions(ModelRereading(captioner, pixels), VOCABULARY, max_tokens=MAX_TOKENS).tokens.tolist()
     )
     draws = caption_draws(range(NUM_IMAGES), num_captions=3, max_tokens=MAX_TOKENS, seed=0)
-    sampled = sample_captions(CaptionDecoder(model, image), VOCABULARY, draws)
-    anew = sample_captions(ModelRereading(model, pixels), VOCABULARY, draws)
+    sampled = sample_captions(CaptionDecoder(captioner, image), VOCABULARY, draws)
+    anew = sample_captions(ModelRereading(captioner, pixels), VOCABULARY, draws)
     assert sampled.tokens.tolist() == anew.tokens.tolist()
     assert len({tuple(caption) for caption in sampled.tokens[0].tolist()}) > 1

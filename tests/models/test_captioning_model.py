@@ -1,27 +1,15 @@
 """The decoder reads an image once, sees nothing to come, and gives the same numbers with and without its cache."""
 
-import pytest
 import torch
 from torch import Tensor
 
 from fiber.models.captioning_model import FiberForCaptioning, narrow_widths
 from fiber.models.config import FusionConfig, RobertaConfig, SwinConfig
 from fiber.models.decoding_cache import DecodingCache, KeyValue
-from fiber.models.gated_cross_attention import GatedCrossAttention
 from fiber.models.roberta import causal_mask, position_ids
 from fiber.tasks.acceleration import checkpoint_activations
 
 NUM_TOKENS = 7
-
-
-@pytest.fixture
-def captioner(tiny_config: FusionConfig) -> FiberForCaptioning:
-    torch.manual_seed(0)
-    model = FiberForCaptioning(tiny_config).double()
-    for module in model.modules():
-        if isinstance(module, GatedCrossAttention):
-            torch.nn.init.constant_(module.gate, 0.7)
-    return model
 
 
 def pixels(num_images: int) -> Tensor:

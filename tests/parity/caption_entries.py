@@ -8,7 +8,8 @@ from torch import Tensor
 
 from fiber.checkpoints.original_coarse import captioning_names, from_original
 from fiber.models.captioning_model import FiberForCaptioning
-from fiber.objectives.captioning import GoldNormalization, caption_labels, gold_loss, gold_weights
+from fiber.objectives.captioning import caption_labels
+from fiber.objectives.gold import GoldNormalization, gold_loss, gold_weights
 from fiber.objectives.masked_language_modeling import token_loss
 
 if TYPE_CHECKING:
