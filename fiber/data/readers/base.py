@@ -53,9 +53,16 @@ class ImageReader(Reader):
 class CaptionReader(ImageReader):
     """Images of one split with their captions; `len(reader)` is the number of images."""
 
+    blank_images: Sequence[str] = ()
+    """Images that the reader left out because all their captions are blank: annotation file and image each."""
+
     @abstractmethod
     def captions(self, index: int) -> Sequence[str]:
         """Captions of one image: at least one, in file order, without repetitions."""
+
+    def references(self, index: int) -> Sequence[str]:
+        """Captions that one of this image is judged by: as often as annotated, since benchmarks count repetitions."""
+        return self.captions(index)
 
     def caption_counts(self) -> NDArray[np.int64]:
         """Number of captions of every image, `len(self)`."""

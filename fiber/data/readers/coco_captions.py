@@ -4,7 +4,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from fiber.data.readers.files import read_json, require_folder, unique
+from fiber.data.readers.files import read_json, require_folder
 from fiber.data.readers.image_list import CaptionedFile, ImageListReader
 from fiber.utils.errors import UserError
 
@@ -31,7 +31,7 @@ class CocoCaptions(ImageListReader):
         for annotation in content["annotations"]:
             captions[annotation["image_id"]].append(annotation["caption"])
         files = [
-            CaptionedFile(str(image["id"]), str(folder / image["file_name"]), unique(captions.get(image["id"], ())))
+            CaptionedFile(str(image["id"]), str(folder / image["file_name"]), tuple(captions[image["id"]]))
             for image in content["images"]
         ]
         super().__init__(f"COCO captions {path.stem}", files=files, origin=path)

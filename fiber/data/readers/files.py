@@ -44,9 +44,14 @@ def require_folder(path: Path, *, expected: str) -> None:
         raise UserError(f"{path} is no folder: expected {expected}. Is data_dir right?")
 
 
+def without_blanks(captions: Iterable[str]) -> tuple[str, ...]:
+    """Captions that say something, in order."""
+    return tuple(text for caption in captions if (text := caption.strip()))
+
+
 def unique(captions: Iterable[str]) -> tuple[str, ...]:
     """Captions without blanks and repetitions, in order."""
-    return tuple(dict.fromkeys(text for caption in captions if (text := caption.strip())))
+    return tuple(dict.fromkeys(without_blanks(captions)))
 
 
 def load_rgb(source: Path | BinaryIO, location: str) -> Image.Image:

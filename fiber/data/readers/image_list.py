@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fiber.data.readers.base import CaptionReader
-from fiber.data.readers.files import load_rgb
+from fiber.data.readers.files import load_rgb, unique, without_blanks
 from fiber.utils.errors import UserError
 
 
@@ -19,6 +19,7 @@ class CaptionedFile(NamedTuple):
     image_id: str
     path: str
     captions: tuple[str, ...]
+    """As annotated, blanks and repetitions among them."""
 
 
 class ImageListReader(CaptionReader):
@@ -35,7 +36,11 @@ class ImageListReader(CaptionReader):
 
     def __init__(self, name: str, *, files: Sequence[CaptionedFile], origin: Path) -> None:
         self.name = name
-        self.files = [file for file in files if file.captions]
+        annotated = [file._replace(captions=without_blanks(file.captions)) for file in files if file.captions]
+        self.files = [file for file in annotated if file.captions]
+        self.blank_images = [
+            f"image {file.image_id} of {origin} ({file.path})" for file in annotated if not file.captions
+        ]
         if not self.files:
             raise UserError(f"{origin} holds no captioned image of {name}.")
 
@@ -43,10 +48,13 @@ class ImageListReader(CaptionReader):
         return len(self.files)
 
     def captions(self, index: int) -> Sequence[str]:
+        return unique(self.files[index].captions)
+
+    def references(self, index: int) -> Sequence[str]:
         return self.files[index].captions
 
     def caption_counts(self) -> NDArray[np.int64]:
-        return np.array([len(file.captions) for file in self.files], dtype=np.int64)
+        return np.array([len(set(file.captions)) for file in self.files], dtype=np.int64)
 
     def image_id(self, index: int) -> str:
         return self.files[index].image_id

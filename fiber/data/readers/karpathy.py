@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from fiber.data.readers.files import read_json, require_folder, unique
+from fiber.data.readers.files import read_json, require_folder
 from fiber.data.readers.image_list import CaptionedFile, ImageListReader
 from fiber.utils.errors import UserError
 
@@ -37,7 +37,7 @@ class KarpathyCaptions(ImageListReader):
             CaptionedFile(
                 str(image.get("cocoid", image.get("imgid", image["filename"]))),
                 str(folder / image.get("filepath", "") / image["filename"]),
-                unique(sentence["raw"] for sentence in image["sentences"]),
+                tuple(sentence["raw"] for sentence in image["sentences"]),
             )
             for image in content["images"]
             if image["split"] in wanted

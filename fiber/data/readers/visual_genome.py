@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from fiber.data.readers.files import read_json, require_folder, unique
+from fiber.data.readers.files import read_json, require_folder
 from fiber.data.readers.image_list import CaptionedFile, ImageListReader
 from fiber.utils.errors import UserError
 
@@ -32,7 +32,7 @@ class VisualGenomeRegions(ImageListReader):
             CaptionedFile(
                 str(image_id),
                 str(places.get(f"{image_id}.jpg", root / FOLDERS[0] / f"{image_id}.jpg")),
-                unique(region["phrase"] for region in image["regions"]),
+                tuple(region["phrase"] for region in image["regions"]),
             )
             for image in content
             for image_id in [identify(image)]

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fiber.data.readers.base import CaptionReader
+from fiber.data.shapes.caption_check import names_looks
 from fiber.data.shapes.captioned_scene import CaptionedScene, captioned_scene
 from fiber.data.shapes.corpus import shapes_corpus
 from fiber.data.shapes.scene import Scene
@@ -58,6 +59,10 @@ class ShapesCaptions(ShapesImages, CaptionReader):
 
     def captions(self, index: int) -> Sequence[str]:
         return (self.sample(index).caption,)
+
+    def names_looks(self, index: int, caption: str) -> bool:
+        """Whether a caption names colour and shape of everything in an image, and nothing else."""
+        return names_looks(caption, self.scene(index))
 
     def caption_counts(self) -> NDArray[np.int64]:
         return np.ones(len(self), dtype=np.int64)
