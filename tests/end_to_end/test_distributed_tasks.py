@@ -1,0 +1,64 @@
+"""Two processes train and judge every task of the coarse stage as one does."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fiber.tasks.coarse_tasks import COARSE_TASKS
+
+from .conftest import environment, loss_curve, metrics_of
+
+SMALL = (
+    "experiment=demo",
+    "optimization.batch_size=8",
+    "optimization.max_steps=3",
+    "data.train.0.num_samples=32",
+    "data.val.num_samples=11",  # of which neither process gets half
+    "data.val_batch_size=4",
+    "trainer.log_every=1",
+    "trainer.val_every=3",
+    "logger=csv",
+)
+TWO = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.num_workers=0")
+
+
+def launch(calls: list[tuple[str, list[str]]], folder: Path, *, processes: int) -> None:
+    (folder / "calls.json").write_text(json.dumps(calls))
+    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--master_port=0"]
+    command += ["--rdzv_backend=c10d", "--rdzv_endpoint=localhost:0"]
+    command += [str(Path(__file__).with_name("many_runs.py")), str(folder / "calls.json")]
+    result = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=600)
+    assert result.returncode == 0, result.stderr[-3000:]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every task trained by one process (`TASK_1`) and by two (`TASK_2`), and the former judged by two."""
+    folder = tmp_path_factory.mktemp("tasks")
+    launch(
+        [("train", [f"task={task}", *SMALL, "trainer.batch_size=8", f"run_dir={task}_1"]) for task in COARSE_TASKS],
+        folder,
+        processes=1,
+    )
+    trained = [
+        ("train", [f"task={task}", *SMALL, *TWO, "trainer.batch_size=4", f"run_dir={task}_2"]) for task in COARSE_TASKS
+    ]
+    judged = [("evaluate", [f"checkpoint={task}_1", *TWO, f"output={task}_judged"]) for task in COARSE_TASKS]
+    launch(trained + judged, folder, processes=2)
+    return folder
+
+
+@pytest.mark.parametrize("task", COARSE_TASKS)
+def test_two_processes_give_exactly_the_metrics_of_one(runs: Path, task: str) -> None:
+    of_one = {name: value for name, value in metrics_of(runs / f"{task}_1").items() if name.startswith("val/")}
+    assert metrics_of(runs / f"{task}_judged") == of_one
+
+
+@pytest.mark.parametrize("task", COARSE_TASKS)
+def test_two_processes_learn_what_one_learns(runs: Path, task: str) -> None:
+    of_one = loss_curve(runs / f"{task}_1")
+    assert len(of_one) == 3
+    assert loss_curve(runs / f"{task}_2") == pytest.approx(of_one, rel=1e-4)
