@@ -10,6 +10,11 @@ DIRECTION = re.compile(r"\b(left|right)(?=(?:most|hand|ward|wards|side)?\b)", re
 OPPOSITE = {"left": "right", "right": "left"}
 
 
+def names_direction(text: str) -> bool:
+    """Whether a text says left or right, so that it may not hold for a flipped picture."""
+    return DIRECTION.search(text) is not None
+
+
 def swap_directions(text: str, spans: Sequence[Span]) -> tuple[str, tuple[Span, ...]]:
     """Say right for left and the reverse, in the word's own case.
 

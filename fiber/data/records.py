@@ -30,6 +30,8 @@ class Statement(NamedTuple):
 
     text: str
     is_true: bool
+    identifier: str
+    """The data set's own name of the sample."""
 
 
 class Phrase(NamedTuple):

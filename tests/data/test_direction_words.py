@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fiber.data.direction_words import swap_directions
+from fiber.data.direction_words import names_direction, swap_directions
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,20 @@ from fiber.data.direction_words import swap_directions
 def test_whole_words_are_swapped_in_their_case(text: str, swapped: str) -> None:
     assert swap_directions(text, [])[0] == swapped
     assert swap_directions(swapped, [])[0] == text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("the Left image", True),
+        ("right-handed", True),
+        ("leftmost", True),
+        ("leftovers are bright", False),
+        ("", False),
+    ],
+)
+def test_texts_that_tell_left_from_right_are_known(text: str, told: bool) -> None:
+    assert names_direction(text) is told
 
 
 def test_spans_move_with_their_words() -> None:

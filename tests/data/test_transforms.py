@@ -41,6 +41,20 @@ def test_augmentation_depends_on_its_generator_alone() -> None:
     assert all(draw.shape == (3, 64, 64) for draw in draws)
 
 
+def test_pictures_are_flipped_as_told_or_half_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fiber.data.transforms.rand_augment", lambda image, rng: image)
+    monkeypatch.setattr(RandAugmentTransform, "crop_box", lambda self, width, height, rng: (0, 0, width, height))
+    transform = RandAugmentTransform(64)
+    straight = ResizeTransform(64)(picture(), rng())
+    for flip, expected in ((False, straight), (True, straight.flip(-1))):
+        assert all(torch.equal(transform(picture(), rng(seed), flip=flip), expected) for seed in range(9))
+    drawn = [torch.equal(transform(picture(), rng(seed)), straight.flip(-1)) for seed in range(200)]
+    assert 70 < sum(drawn) < 130
+    assert 70 < sum(transform.draw_flip(rng(seed)) for seed in range(200)) < 130
+    assert torch.equal(ResizeTransform(64)(picture(), rng(), flip=True), straight.flip(-1))
+    assert not any(ResizeTransform(64).draw_flip(rng(seed)) for seed in range(50))
+
+
 def test_crops_keep_half_the_picture_or_more() -> None:
     transform, generator = RandAugmentTransform(64), rng()
     for _ in range(200):

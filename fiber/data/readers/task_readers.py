@@ -35,6 +35,11 @@ class StatementReader(Reader):
             BrokenImageError: a file is missing or cannot be decoded.
         """
 
+    def texts(self) -> Iterator[str]:
+        """Texts to train a tokeniser on: the statements, unless a reader knows better."""
+        for index in range(len(self)):
+            yield self.statement(index).text
+
 
 class BoxReader(ImageReader):
     """Images of known size with boxes, as annotated: cleaning them is left to who trains on them.

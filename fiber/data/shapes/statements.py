@@ -1,5 +1,6 @@
 """Statements about two images of shapes, half of them true."""
 
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -8,8 +9,9 @@ from PIL import Image
 from fiber.data.readers.task_readers import StatementReader
 from fiber.data.records import Statement
 from fiber.data.shapes.captioned_scene import MAX_COUNT
+from fiber.data.shapes.corpus import shapes_corpus
 from fiber.data.shapes.questions import different_look
-from fiber.data.shapes.scene import Look, Scene, Size, random_look, random_scene
+from fiber.data.shapes.scene import Scene, Shape, Size, random_look, random_scene
 from fiber.data.shapes.world import ShapesWorld
 
 
@@ -21,32 +23,40 @@ class StatedScenes(NamedTuple):
 
 
 def state_presence(rng: np.random.Generator) -> StatedScenes:
-    """`both images contain a red circle`; where it is false, one of them does."""
-    look = random_look(rng)
+    """`both images contain a red circle`; beside it, each image holds an object of its own.
+
+    Where the statement is false it names one of these, so that the images alone tell nothing.
+    """
+    shared = random_look(rng)
+    own = [different_look(rng, shared, "color", "shape")]
+    while len(own) < 2 or own[1].color is own[0].color or own[1].shape is own[0].shape:
+        own[1:] = [different_look(rng, shared, "color", "shape")]
     true = bool(rng.integers(2))
-    without = rng.integers(2)
-    scenes = []
-    for side in (0, 1):
-        other = different_look(rng, look, "color", "shape")
-        near_miss = look._replace(color=other.color) if rng.integers(2) else look._replace(shape=other.shape)
-        scenes.append(random_scene(rng, [near_miss if side == without and not true else look, other]))
-    return StatedScenes(scenes[0], scenes[1], f"both images contain a {look.color.word} {look.shape}", true)
+    stated = shared if true else own[rng.integers(2)]
+    scenes = [random_scene(rng, [shared, look]) for look in own]
+    statement = f"both images contain a {stated.color.word} {stated.shape}"
+    return StatedScenes(scenes[0], scenes[1], statement, true)
 
 
 def state_comparison(rng: np.random.Generator) -> StatedScenes:
-    """`there are more squares in the left image than in the right image`."""
+    """`there are more squares in the left image than in the right image`; of another shape there are fewer.
+
+    Both images hold as many objects: images alone tell nothing.
+    """
     look = random_look(rng, size=Size.SMALL)
+    other = different_look(rng, look, "shape", size=Size.SMALL)
     fewer, more = sorted(rng.choice(MAX_COUNT + 1, 2, replace=False).tolist())
     true = bool(rng.integers(2))
     left, right = (more, fewer) if true else (fewer, more)
     statement = f"there are more {look.shape.plural} in the left image than in the right image"
-    return StatedScenes(counted_scene(rng, look, left), counted_scene(rng, look, right), statement, true)
+    scenes = [counted_scene(rng, {look.shape: count, other.shape: fewer + more - count}) for count in (left, right)]
+    return StatedScenes(scenes[0], scenes[1], statement, true)
 
 
-def counted_scene(rng: np.random.Generator, look: Look, count: int) -> Scene:
-    """So many objects of a shape, of any colour, beside one of another shape."""
-    shapes = [random_look(rng, size=Size.SMALL)._replace(shape=look.shape) for _ in range(count)]
-    return random_scene(rng, [*shapes, different_look(rng, look, "shape", size=Size.SMALL)])
+def counted_scene(rng: np.random.Generator, counts: Mapping[Shape, int]) -> Scene:
+    """So many small objects of each shape, of any colour."""
+    shapes = [shape for shape, count in counts.items() for _ in range(count)]
+    return random_scene(rng, [random_look(rng, size=Size.SMALL)._replace(shape=shape) for shape in shapes])
 
 
 KINDS = (state_presence, state_comparison)
@@ -62,8 +72,11 @@ class ShapesStatements(ShapesWorld, StatementReader):
 
     def statement(self, index: int) -> Statement:
         sample = self.sample(index)
-        return Statement(sample.statement, sample.is_true)
+        return Statement(sample.statement, sample.is_true, f"{self.split}-{index}")
 
     def load_images(self, index: int) -> tuple[Image.Image, Image.Image]:
         sample = self.sample(index)
         return sample.left.render(self.image_size), sample.right.render(self.image_size)
+
+    def texts(self) -> Iterator[str]:
+        yield from shapes_corpus()
