@@ -35,9 +35,9 @@ class AnswerVocabulary:
         """Label and soft label of those answers that are in the vocabulary."""
         return [(self.labels[text], score) for text, score in answers if text in self.labels]
 
-    def save(self, file: Path) -> None:
-        """Write a list that `from_file` reads."""
-        file.write_text(json.dumps(self.answers, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    def to_json(self) -> str:
+        """A list that `from_file` reads."""
+        return json.dumps(self.answers, ensure_ascii=False, indent=0) + "\n"
 
     @classmethod
     def from_common_answers(cls, answers: Iterable[str], *, min_count: int = MIN_COUNT) -> Self:

@@ -23,6 +23,17 @@ class Question(NamedTuple):
 
     text: str
     answers: tuple[Answer, ...]
+    """Every answer that has a soft label, once; none where the answers are kept secret."""
+    question_id: int
+    """The data set's own number, for result files."""
+    question_type: str = ""
+    """What is asked, such as `how many`; empty where not annotated, as the following."""
+    answer_type: str = ""
+    """`yes/no`, `number` or `other`."""
+    common_answer: str = ""
+    """The one that annotators agree on most."""
+    annotated_answers: tuple[str, ...] = ()
+    """Of every annotator, as given."""
 
 
 class Statement(NamedTuple):

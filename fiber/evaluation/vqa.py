@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fiber.data.readers.files import read_json
+from fiber.data.records import Question
 from fiber.evaluation.answer_normalization import normalize_answer
 from fiber.utils.errors import UserError
 
@@ -14,16 +15,16 @@ ENOUGH_ANNOTATORS = 3
 EXPECTED_RESULTS = 'VQA results: [{"question_id", "answer"}]'
 
 
-class AnnotatedQuestion(NamedTuple):
-    """What a question's answer is judged by."""
+class JudgedAnswer(NamedTuple):
+    """The answer to one question."""
 
     question_id: int
+    answer: str
+    score: float | None
+    """In [0, 1]; None where the right answers are kept secret."""
     question_type: str
-    """Its first words."""
+    """As annotated, as the following."""
     answer_type: str
-    """`yes/no`, `number` or `other`."""
-    answers: Sequence[str]
-    """Of all annotators, as they gave them."""
 
 
 class VqaAccuracy(NamedTuple):
@@ -64,11 +65,21 @@ def plain(answer: str) -> str:
     return answer.replace("\n", " ").replace("\t", " ").strip()
 
 
-def evaluate_answers(questions: Iterable[AnnotatedQuestion], results: Mapping[int, str]) -> VqaAccuracy:
-    """Accuracy over questions, overall and by type.
+def judge_answer(question: Question, answer: str) -> JudgedAnswer:
+    """Score by the answers of all annotators, or by the soft label of this one where they are not known one by one."""
+    score = None
+    if question.annotated_answers:
+        score = answer_accuracy(answer, question.annotated_answers)
+    elif question.answers:
+        score = dict(question.answers).get(answer, 0.0)
+    return JudgedAnswer(question.question_id, answer, score, question.question_type, question.answer_type)
+
+
+def evaluate_answers(questions: Iterable[Question], results: Mapping[int, str]) -> VqaAccuracy:
+    """Accuracy over the questions of a split.
 
     Args:
-        questions: all of a split.
+        questions: all of them, with their answers.
         results: answers by question id; those to other questions are not looked at.
 
     Raises:
@@ -81,16 +92,15 @@ def evaluate_answers(questions: Iterable[AnnotatedQuestion], results: Mapping[in
             f"The results answer {len(questions) - len(missing)} of {len(questions)} questions: question {missing[0]} "
             "has none. Give the results of this very split, all of them."
         )
-    scores = [answer_accuracy(results[question.question_id], question.answers) for question in questions]
-    return summarize_accuracy(questions, scores)
+    return summarize_accuracy(judge_answer(question, results[question.question_id]) for question in questions)
 
 
-def summarize_accuracy(questions: Sequence[AnnotatedQuestion], scores: Sequence[float]) -> VqaAccuracy:
-    """Means over all questions, at least one, and over those of every type; each score is in [0, 1]."""
+def summarize_accuracy(judged: Iterable[JudgedAnswer]) -> VqaAccuracy:
+    """Means over all answers with a score, at least one, and over those of every type."""
+    scored = [(one.score, one.question_type, one.answer_type) for one in judged if one.score is not None]
+    scores, question_types, answer_types = zip(*scored, strict=True)
     return VqaAccuracy(
-        sum(scores) / len(scores),
-        mean_by_name([question.question_type for question in questions], scores),
-        mean_by_name([question.answer_type for question in questions], scores),
+        sum(scores) / len(scores), mean_by_name(question_types, scores), mean_by_name(answer_types, scores)
     )
 
 

@@ -15,8 +15,3 @@ def question_answering_loss(logits: Tensor, targets: Tensor) -> Tensor:
         targets: soft labels in [0, 1], B A.
     """
     return F.binary_cross_entropy_with_logits(logits.float(), targets.float(), reduction="sum") / len(logits)
-
-
-def soft_accuracy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Soft label of the best answer of every question, in [0, 1]: B A, B A -> B."""
-    return targets.gather(1, logits.argmax(dim=1, keepdim=True)).squeeze(1)

@@ -32,7 +32,7 @@ def test_only_answers_of_the_vocabulary_have_a_label() -> None:
 
 def test_a_saved_vocabulary_is_read_again(tmp_path: Path) -> None:
     vocabulary = AnswerVocabulary(["", "café", 'the "x"'])
-    vocabulary.save(tmp_path / "answers.json")
+    (tmp_path / "answers.json").write_text(vocabulary.to_json(), encoding="utf-8")
     assert AnswerVocabulary.from_file(tmp_path / "answers.json").answers == vocabulary.answers
 
 

@@ -1,9 +1,9 @@
-"""Loss and score of answers."""
+"""Loss of answers."""
 
 import torch
 import torch.nn.functional as F
 
-from fiber.objectives.question_answering import question_answering_loss, soft_accuracy
+from fiber.objectives.question_answering import question_answering_loss
 
 
 def test_loss_is_summed_over_answers_and_averaged_over_questions() -> None:
@@ -20,9 +20,3 @@ def test_half_precision_is_left_before_the_loss() -> None:
     logits, targets = torch.full((1, 3000), 8.0), torch.ones(1, 3000)
     exact = question_answering_loss(logits, targets)
     torch.testing.assert_close(question_answering_loss(logits.bfloat16(), targets.bfloat16()), exact)
-
-
-def test_accuracy_is_the_soft_label_of_the_best_answer() -> None:
-    logits = torch.tensor([[0.1, 2.0, -1.0], [3.0, 0.0, 1.0], [0.0, 0.0, 5.0]])
-    targets = torch.tensor([[1.0, 0.3, 0.0], [0.6, 1.0, 0.0], [1.0, 1.0, 0.0]])
-    assert torch.equal(soft_accuracy(logits, targets), torch.tensor([0.3, 0.6, 0.0]))

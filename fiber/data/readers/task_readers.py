@@ -15,9 +15,17 @@ from fiber.detection.prompts import ClassPrompt
 class QuestionReader(ImageReader):
     """One question per sample."""
 
+    known_answers: Sequence[str] | None = None
+    """Every answer there can be, where the data say so; None = a vocabulary is to be built of the common ones."""
+
     @abstractmethod
     def question(self, index: int) -> Question:
         """Question and answers of a sample."""
+
+    def texts(self) -> Iterator[str]:
+        """Texts to train a tokeniser on: the questions, unless a reader knows better."""
+        for index in range(len(self)):
+            yield self.question(index).text
 
 
 class StatementReader(Reader):

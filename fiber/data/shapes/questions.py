@@ -1,5 +1,6 @@
 """Questions about shapes that the question alone does not answer."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from fiber.data.readers.task_readers import QuestionReader
 from fiber.data.records import Answer, Question
 from fiber.data.shapes.captioned_scene import MAX_COUNT
+from fiber.data.shapes.corpus import shapes_corpus
 from fiber.data.shapes.scene import Color, Look, Scene, Shape, Size, random_look, random_scene, relation
 from fiber.data.shapes.world import ShapesImages
 
@@ -87,6 +89,8 @@ ANSWERS = (
 class ShapesQuestions(ShapesImages, QuestionReader):
     """One question of five kinds per image. Arguments as for `ShapesWorld`."""
 
+    known_answers = ANSWERS
+
     def sample(self, index: int) -> AskedScene:
         """Scene, question and answer of one sample."""
         rng = self.rng(index)
@@ -97,4 +101,26 @@ class ShapesQuestions(ShapesImages, QuestionReader):
 
     def question(self, index: int) -> Question:
         sample = self.sample(index)
-        return Question(sample.question, (Answer(sample.answer, 1.0),))
+        return Question(
+            sample.question,
+            (Answer(sample.answer, 1.0),),
+            question_id=index,
+            question_type=question_type(sample.question),
+            answer_type=answer_type(sample.answer),
+            common_answer=sample.answer,
+        )
+
+    def texts(self) -> Iterator[str]:
+        yield from shapes_corpus()
+
+
+def question_type(question: str) -> str:
+    """The first two words, which tell the five kinds apart."""
+    return " ".join(question.split()[:2])
+
+
+def answer_type(answer: str) -> str:
+    """VQA's types."""
+    if answer in ("yes", "no"):
+        return "yes/no"
+    return "number" if answer.isdigit() else "other"

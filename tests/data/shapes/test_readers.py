@@ -151,10 +151,13 @@ def test_questions_are_answered_by_the_image_and_not_by_their_words() -> None:
         (answer,) = question.answers
         assert answer.score == 1.0 and answer.text in ANSWERS
         assert answer.text == answer_of(question.text, reader.scene(index))
-        by_kind[" ".join(question.text.split()[:2])][answer.text] += 1
-    assert len(by_kind) == 5
+        assert (question.common_answer, question.question_id) == (answer.text, index)
+        by_kind[question.question_type][answer.text] += 1
+        assert question.answer_type == {"what": "other", "how": "number"}.get(question.text.split()[0], "yes/no")
+    assert set(by_kind) == {"what color", "what shape", "how many", "is there", "is the"}
     for answers in by_kind.values():
         assert max(answers.values()) / answers.total() < max(0.55, 1.5 / len(answers))
+    assert sum(max(answers.values()) for answers in by_kind.values()) / 4000 < 0.36  # the best answer to each kind
 
 
 def statement_holds(statement: str, left: Scene, right: Scene) -> bool:
