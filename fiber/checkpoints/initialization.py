@@ -126,9 +126,17 @@ def fit(tensors: dict[str, Tensor], own: State, *, window_size: int, path: Path)
         tensors[name] = resize_position_bias(tensors[name], window_size)
     for name in changed:
         if tensors[name].shape != own[name].shape:
-            hint = " Give the tokeniser of that run, tokenizer.path=RUN/tokenizer." if "word" in name else ""
             raise UserError(
                 f"init_from={path}: {name} is {tuple(tensors[name].shape)}, this model's is {tuple(own[name].shape)}."
-                f"{hint}"
+                f"{remedy(name)}"
             )
     return resized
+
+
+def remedy(name: str) -> str:
+    """What mends a tensor whose size follows from the data."""
+    if "word" in name:
+        return " Give the tokeniser of that run, tokenizer.path=RUN/tokenizer."
+    if name.startswith("classifier.layers.3."):
+        return " Give the answers of that run, data.answers=RUN/answers.json."
+    return ""
