@@ -38,7 +38,8 @@ class Nlvr2Statements(StatementReader):
         image_folder: holds `images/train/{directory}/`, `dev/` and `test1/`.
 
     Raises:
-        UserError: a missing file or folder, a line that is not as expected (named by its number), or no line at all.
+        UserError: a missing file or folder, a line that is not as expected (named by its number), no line at all, or
+            two of one example.
     """
 
     def __init__(self, annotation_file: str, *, image_folder: str) -> None:
@@ -51,6 +52,8 @@ class Nlvr2Statements(StatementReader):
         self.lines = [parse_line(line, f"{path}:{number}") for number, line in numbered]
         if not self.lines:
             raise UserError(f"{path} is empty: expected {EXPECTED}.")
+        if len({line.statement.identifier for line in self.lines}) < len(self.lines):
+            raise UserError(f"{path} has two lines of one identifier: every example is to be there once.")
 
     def __len__(self) -> int:
         return len(self.lines)

@@ -88,10 +88,12 @@ def test_a_wrong_line_is_named_by_its_number(tmp_path: Path, line: object, messa
         Nlvr2Statements(path, image_folder=str(tmp_path))
 
 
-def test_missing_and_empty_files_are_refused(tmp_path: Path) -> None:
+def test_missing_empty_and_doubled_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         Nlvr2Statements(str(tmp_path / "absent.json"), image_folder=str(tmp_path))
     with pytest.raises(UserError, match="is empty"):
         Nlvr2Statements(write(tmp_path, ""), image_folder=str(tmp_path))
+    with pytest.raises(UserError, match="two lines of one identifier"):
+        Nlvr2Statements(write(tmp_path, LINE, LINE | {"label": "False"}), image_folder=str(tmp_path))
     with pytest.raises(UserError, match="is no folder"):
         Nlvr2Statements(write(tmp_path, LINE), image_folder=str(tmp_path / "absent"))

@@ -1,0 +1,118 @@
+"""Whole runs of NLVR2 in miniature, on shapes and on real samples."""
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from fiber.evaluation.nlvr2 import accuracy, consistency, read_predictions
+from fiber.tasks.evaluation import evaluate
+from fiber.tasks.nlvr2.task import Nlvr2FineTuning
+from fiber.tasks.training import prepare, train
+
+CONFIGS = Path(__file__).parents[3] / "configs"
+SHORT = ("optimization.batch_size=4", "trainer.batch_size=4", "trainer.log_every=1", "logger=csv")
+
+
+def composed(name: str, *overrides: str) -> DictConfig:
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return compose(name, overrides=list(overrides))
+
+
+def training(run_dir: Path, *overrides: str) -> DictConfig:
+    return composed("train", "task=nlvr2", "experiment=demo", *SHORT, f"run_dir={run_dir}", *overrides)
+
+
+def training_losses(run_dir: Path) -> list[float]:
+    with (run_dir / "logs/version_0/metrics.csv").open() as file:
+        return [float(row["train/nlvr2_loss"]) for row in csv.DictReader(file) if row["train/nlvr2_loss"]]
+
+
+def true_labels(annotations: Path) -> Mapping[str, bool]:
+    lines = [json.loads(line) for line in annotations.read_text().splitlines()]
+    return {line["identifier"]: line["label"] == "True" for line in lines}
+
+
+def test_real_pairs_are_learnt_and_judged_with_the_official_file(shared: Path, tmp_path: Path) -> None:
+    mini = shared / "data/mini"
+    run = tmp_path / "run"
+    config = training(
+        run,
+        "data=coarse_nlvr2",
+        f"data_dir={mini}",
+        f"data.train.0.annotation_file={mini}/nlvr2/data/dev.json",  # there is but one training example
+        "data.augmentation=randaugment",
+        "max_text_length=40",
+        "optimization.learning_rate=2e-3",
+        "optimization.max_steps=24",
+        "trainer.val_every=24",
+    )
+    metrics = train(config)
+    losses = training_losses(run)
+    assert len(losses) == 24 and sum(losses[-4:]) < 0.8 * sum(losses[:4])
+    for split, annotations in (("val", "dev"), ("test", "test1"), ("unbalanced_dev", "unbalanced/unbalanced_dev")):
+        judged = evaluate(composed("evaluate", f"checkpoint={run}", "trainer=cpu", f"split={split}"))
+        predictions = read_predictions(run / f"evaluation/nlvr2_{split}/predictions.csv")
+        truths = true_labels(mini / f"nlvr2/data/{annotations}.json")
+        assert list(predictions) == list(truths)
+        assert judged == {
+            f"{split}/nlvr2/accuracy": accuracy(truths, predictions),
+            f"{split}/nlvr2/consistency": consistency(truths, predictions),
+        }
+    assert metrics["val/nlvr2/accuracy"] == judged["unbalanced_dev/nlvr2/accuracy"]  # here the same examples
+
+
+def test_everything_but_the_classifier_comes_from_the_checkpoint(tmp_path: Path) -> None:
+    small = ("data.train.0.num_samples=8", "data.val.num_samples=5", "optimization.max_steps=2", "trainer.val_every=2")
+    train(training(tmp_path / "first", *small))
+    run = prepare(training(tmp_path / "second", *small, f"init_from={tmp_path / 'first'}", "seed=1"))
+    saved = torch.load(tmp_path / "first/checkpoints/best.ckpt", weights_only=True)["state_dict"]
+    for name, value in run.task.state_dict().items():
+        assert torch.equal(value, saved[name]) != name.startswith("model.classifier."), name
+
+
+def test_every_parameter_that_trains_gets_a_gradient(tmp_path: Path) -> None:
+    run = prepare(training(tmp_path, "data.train.0.num_samples=4", "data.val.num_samples=4"))
+    task = run.task
+    assert isinstance(task, Nlvr2FineTuning) and task.monitored == "val/nlvr2/accuracy"
+    for name, parameter in task.model.named_parameters():
+        if name.endswith("gate"):  # a shut gate lets no gradient through to what it gates
+            torch.nn.init.constant_(parameter, 0.5)
+    samples = run.data_module.train_samples
+    batch = run.data_module.collate(
+        [samples[key] for key in next(iter(run.data_module.train_dataloader().batch_sampler))]
+    )
+    losses = task.losses(batch)
+    logits = task.model((batch.image / 255 - MEAN) / STD, batch.text_ids, batch.text_mask)
+    expected = -logits.log_softmax(dim=1)[torch.arange(4), batch.is_true.long()].mean()
+    assert list(losses) == ["nlvr2"]
+    torch.testing.assert_close(losses["nlvr2"], expected)
+    losses["nlvr2"].backward()
+    assert [name for name, value in task.model.named_parameters() if value.requires_grad and value.grad is None] == []
+
+
+MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+
+
+def test_the_papers_recipe() -> None:
+    config = composed("train", "task=nlvr2", "data_dir=/data", "run_dir=run")
+    recipe = OmegaConf.to_container(config, resolve=True)
+    optimization = recipe["optimization"]
+    assert (recipe["image_size"], recipe["max_text_length"], recipe["data"]["augmentation"]) == (384, 50, "randaugment")
+    assert (optimization["learning_rate"], optimization["batch_size"], optimization["max_epochs"]) == (2e-5, 256, 5)
+    assert optimization["groups"] == {"weight_decay": 0.01, "head_multiplier": 50.0, "cross_modal_multiplier": 5.0}
+    assert optimization["schedule"]["warmup"] == 0.1 and recipe["model"]["image"]["drop_path"] == 0.1
+
+
+@pytest.mark.parametrize("split", ["test", "balanced_dev", "balanced_test", "unbalanced_dev", "unbalanced_test"])
+def test_every_published_file_is_a_split(split: str) -> None:
+    config = composed("train", "task=nlvr2", "data_dir=/data", "run_dir=run")
+    name = split.replace("test", "test1")
+    folder = name.partition("_")[0] + "/" if "_" in name else ""
+    assert config.data.splits[split].annotation_file == f"/data/nlvr2/data/{folder}{name}.json"
