@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 from fiber.tasks.nlvr2.builder import Nlvr2Builder
 from fiber.tasks.task_builder import TaskBuilder
+from fiber.tasks.vqa.builder import VqaBuilder
 
 COARSE_TASKS: Mapping[str, type[TaskBuilder]] = {
     "nlvr2": Nlvr2Builder,
+    "vqa": VqaBuilder,
 }
 """How each is built, by the name that `task=` takes."""
