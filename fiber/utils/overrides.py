@@ -34,3 +34,10 @@ def quote(value: str) -> str:
     value = re.sub(r"(\\*)'", r"\1\1\\'", value)
     value = re.sub(r"(\\+)$", r"\1\1", value)
     return f"'{value}'"
+
+
+def with_command(arguments: Sequence[str]) -> list[str]:
+    """Command line for Hydra whose first word, if it is no `key=value`, becomes the value of `command`."""
+    if arguments and "=" not in arguments[0] and not arguments[0].startswith("-"):
+        return [f"command={arguments[0]}", *arguments[1:]]
+    return list(arguments)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from fiber.utils.overrides import quoted
+from fiber.utils.overrides import quoted, with_command
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "predict"
 
@@ -40,3 +40,16 @@ def test_other_keys_flags_and_lists_stay_as_they_are() -> None:
     arguments = ["classes=[person,dog]", "--help", "image=[a.jpg,b.jpg]", "text="]
     assert quoted(arguments, texts=["text"], lists=["image"]) == arguments
     assert quoted(["image=a (1).jpg"], texts=["text"], lists=["image"]) == ["image='a (1).jpg'"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["verify", "data=coco"], ["command=verify", "data=coco"]),
+        (["data=coco", "verify"], ["data=coco", "verify"]),
+        (["--help"], ["--help"]),
+        ([], []),
+    ],
+)
+def test_the_first_word_is_the_command(arguments: list[str], expected: list[str]) -> None:
+    assert with_command(arguments) == expected

@@ -4,7 +4,7 @@ The COCO evaluator's CIDEr is this too, with the document frequencies of the ref
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from fiber.evaluation.captioning.document_frequencies import DocumentFrequencies
@@ -81,3 +81,12 @@ def clipped_product(hypothesis: Mapping[str, float], reference: Mapping[str, flo
 def ended_words(caption: str) -> list[str]:
     """Words of a caption and `<eos>`: a caption that breaks off lacks runs of words that its references have."""
     return [*ptb_words(caption), END]
+
+
+def caption_frequencies(captions: Iterable[Sequence[str]]) -> DocumentFrequencies:
+    """Document frequencies for captions split by `ended_words`.
+
+    Args:
+        captions: of every image.
+    """
+    return DocumentFrequencies.from_references([ended_words(caption) for caption in texts] for texts in captions)

@@ -1,0 +1,63 @@
+"""`prepare_data.py`: what its commands write and say."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from fiber.data.shapes.captions import ShapesCaptions
+from fiber.evaluation.captioning.document_frequencies import DocumentFrequencies
+from fiber.preparation.commands import prepare_data
+from fiber.utils.errors import UserError
+from fiber.utils.overrides import with_command
+
+ROOT = Path(__file__).parents[2]
+
+
+def composed(*arguments: str) -> DictConfig:
+    """As the script does."""
+    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        return compose("prepare_data", overrides=with_command(arguments))
+
+
+def test_document_frequencies_count_images_of_the_training_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "frequencies.json"
+    prepare_data(
+        composed("document-frequencies", "data=shapes_coarse_caption", "data.train.0.num_samples=40", f"output={path}")
+    )
+    counted = DocumentFrequencies.load(path)
+    reader = ShapesCaptions("train", num_samples=40, image_size=384)
+    captions = [[*reader.captions(index)[0].split(), "<eos>"] for index in range(40)]
+    assert counted.num_documents == 40
+    for word in ("red", "small", "there", "circle", "<eos>"):
+        assert counted.counts[word] == sum(word in caption for caption in captions)
+    endings = [" ".join(caption[-2:]) for caption in captions]
+    assert counted.counts["square <eos>"] == endings.count("square <eos>")
+    said = capsys.readouterr().out
+    assert f"{len(counted.counts):,} runs" in said and "40 images" in said and str(path) in said
+
+
+def test_several_captions_of_a_real_image_are_one_document(shared: Path, tmp_path: Path) -> None:
+    path = tmp_path / "frequencies.json"
+    prepare_data(composed("document-frequencies", "data=coco", f"data_dir={shared}/data/mini", f"output={path}"))
+    counted = DocumentFrequencies.load(path)
+    assert counted.num_documents == 67  # train and restval
+    assert counted.counts["<eos>"] == 67 and 60 < counted.counts["a"] <= 67
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["data=coco"], "no command is given: type prepare_data.py and one of document-frequencies"),
+        (["frequencies", "data=coco"], "there is no command frequencies: type"),
+        (["document-frequencies", "data=shapes_coarse_caption"], "output is missing: give output=frequencies.json"),
+        (["document-frequencies", "data=coco", "data_dir=/nowhere", "output=x"], "/nowhere is missing"),
+        (["document-frequencies", "data=lvis", "output=x"], "choose data for this stage|does not exist"),
+    ],
+)
+def test_wrong_commands_end_in_one_message(arguments: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        prepare_data(composed(*arguments))
