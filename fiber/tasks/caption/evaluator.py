@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
@@ -20,10 +21,20 @@ NUM_REFERENCES = 5
 NUM_NAMED = 10
 """Images named in a message."""
 
-CaptionWriter = Callable[[nn.Module, Tensor], Sequence[Sequence[int]]]
-"""Normalised pixels, float B 3 S S, to the token ids of one caption per image."""
-
 log = logging.getLogger(__name__)
+
+
+class CaptionWriter(Protocol):
+    """Writes captions."""
+
+    def __call__(self, model: Any, pixels: Tensor, *, keys: Sequence[int]) -> Sequence[Sequence[int]]:
+        """Token ids of one caption per image.
+
+        Args:
+            model: the captioning network.
+            pixels: normalised, float B 3 S S.
+            keys: number of every image, for captions that are drawn at random.
+        """
 
 
 class CaptionEvaluator(SplitEvaluator[CaptionBatch, str]):
@@ -52,9 +63,9 @@ class CaptionEvaluator(SplitEvaluator[CaptionBatch, str]):
         self.official = official
 
     def judge(self, model: nn.Module, batch: CaptionBatch) -> Mapping[int, str]:
-        written = self.write(model, normalize_pixels(batch.image))
-        captions = map(self.tokenizer.decode, written)
-        return dict(zip(batch.sample.tolist(), captions, strict=True))
+        samples = batch.sample.tolist()
+        written = self.write(model, normalize_pixels(batch.image), keys=samples)
+        return dict(zip(samples, map(self.tokenizer.decode, written), strict=True))
 
     def summarize(self, results: Sequence[str]) -> dict[str, float]:
         places = map(str, range(len(results)))  # image ids need not be unique
@@ -80,7 +91,7 @@ class CaptionEvaluator(SplitEvaluator[CaptionBatch, str]):
             {"image_id": result_id(self.reader.image_id(index)), "caption": caption}
             for index, caption in enumerate(results)
         ]
-        return {"captions.json": json.dumps(rows, ensure_ascii=False) + "\n"}
+        return {"captions.json": json.dumps(rows) + "\n"}
 
     def draw(self, batch: CaptionBatch, results: Sequence[str]) -> list[SheetRow]:
         rows = []

@@ -30,7 +30,8 @@ class Recall:
         self.ids = [ids[mask].tolist() for ids, mask in zip(text.ids, text.mask, strict=True)]
         self.num_written = 0
 
-    def __call__(self, model: nn.Module, pixels: Tensor) -> list[list[int]]:
+    def __call__(self, model: nn.Module, pixels: Tensor, *, keys: Sequence[int]) -> list[list[int]]:
+        assert keys == list(range(self.num_written, self.num_written + len(pixels)))
         self.num_written += len(pixels)
         distances = torch.cdist(pixels.flatten(1), self.pixels.flatten(1))
         assert distances.min(dim=1).values.max() < 1e-3
