@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,9 +13,12 @@ from fiber.data.batch import SampleKey
 from fiber.data.caption_collate import CaptionCollator
 from fiber.data.caption_dataset import CaptionDataset
 from fiber.data.normalization import normalize_pixels
+from fiber.data.readers.base import CaptionReader
+from fiber.data.readers.karpathy import KarpathyCaptions
 from fiber.data.shapes.captions import ShapesCaptions
 from fiber.data.tokenization import TextTokenizer, train_tokenizer
 from fiber.data.transforms import ResizeTransform
+from fiber.evaluation.captioning.caption_scores import caption_scores
 from fiber.tasks.caption.evaluator import CaptionEvaluator, result_id
 
 NUM_IMAGES = 5
@@ -48,16 +52,16 @@ def tokenizer(reader: ShapesCaptions) -> TextTokenizer:
     return train_tokenizer(reader.texts(), 400)
 
 
-def evaluated(reader: ShapesCaptions, captions: Sequence[str], tokenizer: TextTokenizer) -> CaptionEvaluator:
+def evaluated(reader: CaptionReader, captions: Sequence[str], tokenizer: TextTokenizer) -> CaptionEvaluator:
     """An evaluator that has judged the split in batches of two."""
     samples = CaptionDataset(reader, transform=ResizeTransform(32), seed=0, training=False)
     writer = Recall(samples, captions, tokenizer)
     evaluator = CaptionEvaluator(reader, write=writer, tokenizer=tokenizer)
     collate = CaptionCollator(tokenizer, max_text_length=40)
-    for start in range(0, NUM_IMAGES, 2):
-        keys = [SampleKey(index, index) for index in range(start, min(start + 2, NUM_IMAGES))]
+    for start in range(0, len(samples), 2):
+        keys = [SampleKey(index, index) for index in range(start, min(start + 2, len(samples)))]
         evaluator.add(nn.Identity(), collate([samples[key] for key in keys]), number=0)
-    assert writer.num_written == NUM_IMAGES
+    assert writer.num_written == len(samples)
     return evaluator
 
 
@@ -97,6 +101,21 @@ def test_the_sheet_shows_captions_with_their_verdict_and_references(
     assert [(row.lines[0].text, row.lines[0].verdict) for row in rows] == [(captions[0], True), ("(empty)", False)]
     assert [row.lines[1].text for row in rows] == [f"reference: {reader.captions(index)[0]}" for index in (0, 1)]
     assert rows[0].images[0].shape == (3, 32, 32) and rows[0].images[0].dtype == torch.uint8
+
+
+def test_the_real_test_split_is_judged_as_the_evaluator_does(shared: Path) -> None:
+    mini = shared / "data" / "mini"
+    reader = KarpathyCaptions(str(mini / "karpathy/dataset_coco.json"), image_folder=str(mini / "coco"), split="test")
+    tokenizer = train_tokenizer(reader.texts(), 2000)
+    captions = [reader.references(index)[-1] for index in range(len(reader))]
+    result = evaluated(reader, captions, tokenizer).finish()
+    written = json.loads(result.files["captions.json"])
+    assert [row["image_id"] for row in written] == [int(reader.image_id(index)) for index in range(17)]
+    assert [row["caption"] for row in written] == captions
+    references = {reader.image_id(index): reader.references(index) for index in range(17)}
+    scores = caption_scores(references, dict(zip(references, captions, strict=True)))
+    assert result.metrics == {f"caption/{name}": score for name, score in scores.items()} | {"caption/empty": 0}
+    assert scores["bleu_4"] == pytest.approx(1, abs=1e-8) and 2 < scores["cider"] < 10
 
 
 def test_only_numbers_become_numbers_in_the_result_file() -> None:
