@@ -1,0 +1,64 @@
+"""Arrow files of NLVR2 made for ViLT, METER or FIBER."""
+
+from collections.abc import Iterator, Sequence
+
+from PIL import Image
+
+from fiber.data.readers.arrow_tables import ArrowTables, NestedSamples
+from fiber.data.readers.task_readers import StatementReader
+from fiber.data.records import Statement
+from fiber.utils.errors import UserError
+
+EXPECTED = (
+    "NLVR2's Arrow IPC files with columns image_0, image_1 (encoded bytes), questions (list of text), answers (list of "
+    '"True" and "False") and identifier (such as dev-850-2)'
+)
+LABELS = {"True": True, "False": False}
+
+
+class ArrowStatements(StatementReader):
+    """Tables with a pair of images and the sentences about it in every row.
+
+    The tables leave out the sentences' own numbers. The different sentences of a set of pairs are counted here in the
+    order of the tables: consistency is exact, but the last number of an identifier may be another one than NLVR2's.
+
+    Args:
+        paths: files or patterns such as `nlvr2_dev.arrow`.
+
+    Raises:
+        UserError: a pattern that matches nothing, a file of another format, or tables without a statement.
+    """
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        columns = ("image_0", "image_1", "questions", "answers", "identifier")
+        self.tables = ArrowTables(paths, columns=columns, expected=EXPECTED)
+        self.name = self.tables.name
+        self.statements = list(self.read_statements())
+        self.samples = NestedSamples([len(sentences) for sentences in self.tables.column("questions")])
+        if not self.statements:
+            raise UserError(f"{', '.join(self.tables.paths)}: the tables hold no statement.")
+
+    def read_statements(self) -> Iterator[Statement]:
+        """Statements row by row."""
+        numbers: dict[str, dict[str, int]] = {}
+        rows = zip(*(self.tables.column(name) for name in ("identifier", "questions", "answers")), strict=True)
+        for row, (pair, sentences, answers) in enumerate(rows):
+            if pair.count("-") != 2 or len(sentences) != len(answers) or not set(answers) <= set(LABELS):
+                raise UserError(f"{self.tables.location(row)} is no row of NLVR2: expected {EXPECTED}.")
+            of_set = numbers.setdefault(pair.rpartition("-")[0], {})
+            for sentence, answer in zip(sentences, answers, strict=True):
+                number = of_set.setdefault(sentence, len(of_set))
+                yield Statement(sentence, LABELS[answer], f"{pair}-{number}")
+
+    def __len__(self) -> int:
+        return len(self.statements)
+
+    def statement(self, index: int) -> Statement:
+        return self.statements[index]
+
+    def location(self, index: int) -> str:
+        return self.tables.location(self.samples.find(index)[0])
+
+    def load_images(self, index: int) -> tuple[Image.Image, Image.Image]:
+        row, _ = self.samples.find(index)
+        return self.tables.image("image_0", row), self.tables.image("image_1", row)
