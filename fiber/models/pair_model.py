@@ -5,10 +5,11 @@ Axes: B pairs, P embedding width.
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from fiber.models.fusion_backbone import FusionBackbone
-from fiber.models.heads import ContrastiveHead, CrossModalHead, MatchingHead
+from fiber.models.heads import ContrastiveHead, CrossModalHead, MatchingHead, full_precision
 from fiber.models.trunks import ImageTrunk, TextTrunk
 
 INITIAL_TEMPERATURE = 0.07
@@ -41,6 +42,11 @@ class PairModel(nn.Module):
         return self.contrastive_head.embed_text(self.backbone.pool_text(text))
 
     def match(self, image: ImageTrunk, text: TextTrunk) -> Tensor:
-        """Two logits per pair of an image and a text, B 2; class 1 = they belong together."""
-        logits: Tensor = self.matching_head(self.cross_modal_head(self.backbone.fuse(image, text)).pooled)
+        """Two logits per pair of an image and a text, B 2; class 1 = they belong together.
+
+        Whatever the autocast, the logits are no coarser than float32: in bfloat16 many pairs of a ranking would tie.
+        """
+        pooled = self.cross_modal_head(self.backbone.fuse(image, text)).pooled
+        with torch.autocast(pooled.device.type, enabled=False):
+            logits: Tensor = self.matching_head(full_precision(pooled))
         return logits
