@@ -17,21 +17,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--golden",
         action="append",
         type=Path,
-        help="fixture directory, or a folder of them; may be repeated (default: the project's own)",
+        help="fixture directory, folder of them, or file of CIDEr-D scores; may be repeated (default: the project's own)",
     )
+
+
+def golden_paths(config: pytest.Config) -> list[Path]:
+    return config.getoption("--golden") or [DEFAULT]
 
 
 def find_files(config: pytest.Config, name: str) -> list[Path]:
     """Files of that name in the given directories and in the folders of each."""
-    roots: list[Path] = config.getoption("--golden") or [DEFAULT]
-    return sorted(path for root in roots for path in (*root.glob(name), *root.glob(f"*/{name}")))
+    return sorted(path for root in golden_paths(config) for path in (*root.glob(name), *root.glob(f"*/{name}")))
+
+
+def cider_files(config: pytest.Config) -> list[Path]:
+    """Files given by name, and those in the given directories."""
+    return [*(path for path in golden_paths(config) if path.is_file()), *find_files(config, CIDER_FILE)]
 
 
 def fixture_directories(config: pytest.Config) -> list[Path]:
     found = [meta.parent for meta in find_files(config, "meta.json")]
-    if not found and not find_files(config, CIDER_FILE):
-        roots = config.getoption("--golden")
-        raise pytest.UsageError(f"--golden {roots[0]} holds no fixture (a directory with meta.json, or {CIDER_FILE})")
+    if not found and not cider_files(config):
+        wanted = f"a directory with meta.json, or {CIDER_FILE}"
+        raise pytest.UsageError(f"--golden {golden_paths(config)[0]} holds no fixture ({wanted})")
     return found
 
 
@@ -42,7 +50,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             directories = [path for path in fixture_directories(metafunc.config) if is_coarse(path) == wanted]
             metafunc.parametrize(stage, directories, ids=[path.name for path in directories])
     if "cider_golden" in metafunc.fixturenames:
-        files = find_files(metafunc.config, CIDER_FILE)
+        files = cider_files(metafunc.config)
         metafunc.parametrize("cider_golden", files, ids=[path.parent.name for path in files])
 
 
