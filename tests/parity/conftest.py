@@ -17,7 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--golden",
         action="append",
         type=Path,
-        help="fixture directory, folder of them, or file of CIDEr-D scores; may be repeated (default: the project's own)",
+        help="fixture directory, folder of them, or file of CIDEr-D scores; may be repeated (default: our own)",
     )
 
 

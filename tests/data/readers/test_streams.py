@@ -90,6 +90,7 @@ def test_arrow_files_are_read_one_after_the_other(tmp_path: Path) -> None:
     assert [reader.image_id(index) for index in range(len(reader))] == ["1.png", "2.png", "3.png"]
     assert [shade(reader.load_image(index)) for index in range(3)] == [1, 2, 3]
     assert list(reader.captions(2)) == ["grey 3", "grey"]
+    assert list(reader.references(2)) == ["grey 3", "grey 3", "grey"]  # as often as benchmarks count them
     assert reader.location(2).endswith("sbu_1.arrow:0")
 
 
