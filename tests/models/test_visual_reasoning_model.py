@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from fiber.models.config import FusionConfig
+from fiber.models.config import FusionConfig, SwinConfig
 from fiber.models.gated_cross_attention import GatedCrossAttention
 from fiber.models.visual_reasoning_model import FiberForVisualReasoning
 
@@ -54,3 +54,12 @@ def test_the_texts_own_layers_run_once(model: FiberForVisualReasoning) -> None:
     model.backbone.text.layers[0].register_forward_hook(lambda *arguments: rows.append(len(arguments[-1])))
     model(*inputs())
     assert rows == [3]
+
+
+def test_the_papers_model_holds_the_originals_number_of_elements() -> None:
+    with torch.device("meta"):
+        model = FiberForVisualReasoning(FusionConfig(image=SwinConfig(window_size=7)))
+    linear = 768 * 768 + 768
+    contrastive = linear + (1024 * 768 + 768) + 2 * linear
+    never_used = linear + 6 + 6 * 2 * 768  # text pooler, gates of unfused layers, norms after cross-attention
+    assert sum(parameter.numel() for parameter in model.parameters()) == 247_237_580 - contrastive - never_used
