@@ -1,19 +1,26 @@
 """Whole runs of NLVR2 in miniature, on shapes and on real samples."""
 
 import csv
+import io
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
+from PIL import Image
 
+from fiber.data.shapes.statements import ShapesStatements
 from fiber.evaluation.nlvr2 import accuracy, consistency, read_predictions
 from fiber.tasks.evaluation import evaluate
 from fiber.tasks.nlvr2.task import Nlvr2FineTuning
 from fiber.tasks.training import prepare, train
+from fiber.utils.errors import UserError
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 SHORT = ("optimization.batch_size=4", "trainer.batch_size=4", "trainer.log_every=1", "logger=csv")
@@ -38,33 +45,84 @@ def true_labels(annotations: Path) -> Mapping[str, bool]:
     return {line["identifier"]: line["label"] == "True" for line in lines}
 
 
-def test_real_pairs_are_learnt_and_judged_with_the_official_file(shared: Path, tmp_path: Path) -> None:
-    mini = shared / "data/mini"
-    run = tmp_path / "run"
+@pytest.fixture(scope="module")
+def real_run(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on real pairs: the eight of dev, since there is but one of train."""
+    mini, run = shared / "data/mini", tmp_path_factory.mktemp("real")
     config = training(
         run,
         "data=coarse_nlvr2",
         f"data_dir={mini}",
-        f"data.train.0.annotation_file={mini}/nlvr2/data/dev.json",  # there is but one training example
+        f"data.train.0.annotation_file={mini}/nlvr2/data/dev.json",
         "data.augmentation=randaugment",
         "max_text_length=40",
         "optimization.learning_rate=2e-3",
         "optimization.max_steps=24",
         "trainer.val_every=24",
     )
-    metrics = train(config)
-    losses = training_losses(run)
+    train(config)
+    return run
+
+
+def test_real_pairs_are_learnt(real_run: Path) -> None:
+    losses = training_losses(real_run)
     assert len(losses) == 24 and sum(losses[-4:]) < 0.8 * sum(losses[:4])
-    for split, annotations in (("val", "dev"), ("test", "test1"), ("unbalanced_dev", "unbalanced/unbalanced_dev")):
-        judged = evaluate(composed("evaluate", f"checkpoint={run}", "trainer=cpu", f"split={split}"))
-        predictions = read_predictions(run / f"evaluation/nlvr2_{split}/predictions.csv")
-        truths = true_labels(mini / f"nlvr2/data/{annotations}.json")
-        assert list(predictions) == list(truths)
-        assert judged == {
-            f"{split}/nlvr2/accuracy": accuracy(truths, predictions),
-            f"{split}/nlvr2/consistency": consistency(truths, predictions),
-        }
-    assert metrics["val/nlvr2/accuracy"] == judged["unbalanced_dev/nlvr2/accuracy"]  # here the same examples
+
+
+@pytest.mark.parametrize(
+    ("split", "annotations"), [("val", "dev"), ("test", "test1"), ("unbalanced_dev", "unbalanced/unbalanced_dev")]
+)
+def test_real_pairs_are_judged_with_the_official_file(
+    shared: Path, real_run: Path, split: str, annotations: str
+) -> None:
+    judged = evaluate(composed("evaluate", f"checkpoint={real_run}", "trainer=cpu", f"split={split}"))
+    predictions = read_predictions(real_run / f"evaluation/nlvr2_{split}/predictions.csv")
+    truths = true_labels(shared / f"data/mini/nlvr2/data/{annotations}.json")
+    assert list(predictions) == list(truths)
+    assert judged == {
+        f"{split}/nlvr2/accuracy": accuracy(truths, predictions),
+        f"{split}/nlvr2/consistency": consistency(truths, predictions),
+    }
+
+
+def test_a_missing_image_ends_the_evaluation(shared: Path, real_run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "nlvr2"
+    shutil.copytree(shared / "data/mini/nlvr2", folder)
+    (folder / "test1/test1-0-1-img1.png").unlink()
+    config = composed(
+        "evaluate", f"checkpoint={real_run}", "trainer=cpu", "data=coarse_nlvr2", "split=test", f"data_dir={tmp_path}"
+    )
+    with pytest.raises(UserError, match=r"nlvr2 test1: cannot evaluate without .*test1-0-1-img1\.png"):
+        evaluate(config)
+
+
+def test_arrow_files_serve_as_well(tmp_path: Path) -> None:
+    reader = ShapesStatements("train", num_samples=8, image_size=64)
+    for name in ("train", "dev"):
+        write_arrow(reader, tmp_path / f"nlvr2_{name}.arrow")
+    steps = ("optimization.max_steps=1", "trainer.val_every=1")
+    metrics = train(training(tmp_path / "run", "data=arrow_nlvr2", f"data_dir={tmp_path}", *steps))
+    assert {"val/nlvr2/accuracy", "val/nlvr2/consistency"} <= set(metrics)
+
+
+def write_arrow(reader: ShapesStatements, path: Path) -> None:
+    """A pair and its statement in every row."""
+    columns: dict[str, list[Any]] = {
+        "image_0": [encoded(reader.load_images(index)[0]) for index in range(len(reader))],
+        "image_1": [encoded(reader.load_images(index)[1]) for index in range(len(reader))],
+        "questions": [[reader.statement(index).text] for index in range(len(reader))],
+        "answers": [[str(reader.statement(index).is_true)] for index in range(len(reader))],
+        "identifier": [f"dev-{index}-0" for index in range(len(reader))],
+    }
+    table = pa.table(columns)
+    with pa.OSFile(str(path), "wb") as file, pa.RecordBatchFileWriter(file, table.schema) as writer:
+        writer.write_table(table)
+
+
+def encoded(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def test_everything_but_the_classifier_comes_from_the_checkpoint(tmp_path: Path) -> None:
