@@ -14,6 +14,7 @@ from fiber.benchmarks.fine_setting import FineSettings
 from fiber.benchmarks.fine_step import benchmark_fine_step
 from fiber.benchmarks.forward import benchmark_forward
 from fiber.benchmarks.input_pipeline import benchmark_input
+from fiber.benchmarks.ranking import GallerySettings, benchmark_ranking
 from fiber.benchmarks.report import Row, append_csv, print_table, write_json
 from fiber.benchmarks.step import StepSettings, benchmark_step
 from fiber.checkpoints.model_configs import build_detector_config, build_model_config
@@ -22,7 +23,7 @@ from fiber.tasks.coarse_building import build_pair_data
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.errors import UserError
 
-PARTS = ("step", "forward", "input", "fine_step", "fine_parts", "chunks", "deformable")
+PARTS = ("step", "forward", "input", "fine_step", "fine_parts", "chunks", "deformable", "ranking")
 
 
 def run_benchmark(config: DictConfig) -> list[Row]:
@@ -50,6 +51,8 @@ def run_benchmark(config: DictConfig) -> list[Row]:
         rows += time_chunks(config)
     if "deformable" in config.parts:
         rows += benchmark_deformable(fine_settings(config), **rounds)
+    if "ranking" in config.parts:
+        rows += time_ranking(config)
     settings = described(config)
     console = Console()
     console.width = max(console.width, 160)  # a table for logs as well
@@ -138,6 +141,16 @@ def time_chunks(config: DictConfig) -> list[Row]:
     )
     for name, one in agreement.items():
         print(f"{name}: {one}", flush=True)
+    return rows
+
+
+def time_ranking(config: DictConfig) -> list[Row]:
+    """All pairs of a small gallery, and a line on how far the ways agree."""
+    gallery = GallerySettings(
+        num_images=config.num_images, num_texts=config.num_texts, pairs_per_pass=config.pairs_per_pass
+    )
+    rows, agreement = benchmark_ranking(step_settings(config), gallery, repeats=config.repeats, warmup=config.warmup)
+    print(agreement, flush=True)
     return rows
 
 

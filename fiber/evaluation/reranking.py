@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from fiber.evaluation.retrieval import Best, ScoreTable, best_images, best_texts
@@ -36,8 +37,8 @@ def candidate_floors(contrastive: ScoreTable, top_k: int) -> Floors:
 
 def runner_up(best: Best, k: int) -> Tensor:
     """Score of the best that is not among the first k; -inf where there are no more than k."""
-    everyone = best.scores.new_full((len(best.scores),), -torch.inf)
-    return best.scores[:, k] if best.scores.shape[1] > k else everyone
+    padded: Tensor = F.pad(best.scores, (0, 1), value=-torch.inf)
+    return padded[:, min(k, best.scores.shape[1])]
 
 
 def candidates(contrastive: ScoreTable, floors: Floors, row: int) -> Tensor:

@@ -34,7 +34,7 @@ class TextTrunks:
         self.mask = mask
         self.lengths = mask.sum(dim=1)
         by_length = self.lengths.argsort(stable=True)
-        self.chunks: tuple[Tensor, ...] = by_length.split(chunk_size)
+        self.chunks: tuple[Tensor, ...] = torch.split(by_length, chunk_size)
         """Every text once, in chunks of like length: int64 B."""
         self.starts = torch.zeros_like(self.lengths)
         self.starts[by_length] = self.lengths[by_length].cumsum(dim=0) - self.lengths[by_length]
