@@ -37,13 +37,13 @@ def candidate_floors(contrastive: ScoreTable, top_k: int) -> Floors:
 
 def runner_up(best: Best, k: int) -> Tensor:
     """Score of the best that is not among the first k; -inf where there are no more than k."""
-    padded: Tensor = F.pad(best.scores, (0, 1), value=-torch.inf)
+    padded = F.pad(best.scores, (0, 1), value=-torch.inf)
     return padded[:, min(k, best.scores.shape[1])]
 
 
 def candidates(contrastive: ScoreTable, floors: Floors, row: int) -> Tensor:
     """Texts to match with one image, for the sake of either direction: int64, at least one."""
-    [scores] = contrastive.rows(slice(row, row + 1))
+    scores = contrastive.rows(slice(row, row + 1))[0]
     chosen = (scores > floors.of_images[row]) | (scores > floors.of_texts[0])
     chosen[scores.argmax()] = True
     return chosen.nonzero().squeeze(1)

@@ -1,0 +1,212 @@
+"""Ranking a split's images and captions against each other.
+
+Axes: B images of a batch, n images of this process, T texts, P embedding width.
+"""
+
+import json
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fiber.data.normalization import normalize_pixels
+from fiber.data.retrieval_batch import GalleryBatch
+from fiber.data.retrieval_gallery import GalleryTexts
+from fiber.evaluation.pair_matching import match_all, match_some
+from fiber.evaluation.reranking import candidate_floors, candidates
+from fiber.evaluation.retrieval import best_images, best_texts, table_recall
+from fiber.evaluation.text_trunks import TextTrunks
+from fiber.models.pair_model import PairModel
+from fiber.tasks.retrieval.progress import MatchingProgress
+from fiber.tasks.retrieval.rankings import GalleryScores, Ranking, RetrievalEvaluationConfig, Tables, protocols
+from fiber.tasks.sheets import SheetLine, SheetRow
+from fiber.tasks.split_evaluator import NUM_ROWS, EvaluationResult, Evaluator
+from fiber.utils.distributed import gather_objects, world_size
+from fiber.utils.errors import UserError
+
+RESULT_FILE = "retrieval.json"
+NUM_LISTED = 10
+"""Best of each in the result file."""
+NUM_DRAWN = 3
+"""Best captions of an image in the picture."""
+GIB = 2**30
+
+
+class Pass(Enum):
+    """What a pass over the images is for."""
+
+    EMBED = "embed"
+    MATCH = "match"
+
+
+class RetrievalEvaluator(Evaluator):
+    """Recall at 1, 5 and 10 in both directions, for each ranking under a name of its own.
+
+    A first pass embeds the images; where pairs are to be matched, a second fuses them with the texts, whose lower
+    layers have run once for all images. Every process keeps the scores of its own images, and nothing but counts and
+    the best few of every list are exchanged.
+
+    Args:
+        texts: of the split.
+        config: which rankings, and how.
+    """
+
+    def __init__(self, texts: GalleryTexts, config: RetrievalEvaluationConfig) -> None:
+        self.texts = texts
+        self.config = config
+        wanted = {Pass.EMBED: config.embeds, Pass.MATCH: config.matches}
+        self.passes = [one for one, is_wanted in wanted.items() if is_wanted]
+        self.num_passes = len(self.passes)
+        self.pictures: list[Tensor] = []
+        """uint8 3 S S each, of the first images."""
+        self.rows: list[SheetRow] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget everything that depends on the model's weights."""
+        self.scores = GalleryScores(self.texts)
+        self.matched: list[int] = []
+        """Images matched so far, in order."""
+        self.trunks: TextTrunks | None = None
+        self.embeddings: Tensor | None = None
+        """T P, of all texts."""
+        self.wanted: list[Tensor] | None = None
+        """Texts to match with each image, where not all are."""
+        self.progress: MatchingProgress | None = None
+
+    @torch.no_grad()
+    def add(self, model: nn.Module, batch: GalleryBatch, *, number: int) -> None:
+        assert isinstance(model, PairModel)
+        images = batch.sample.tolist()
+        with torch.compiler.set_stance("force_eager"):  # nearly every pass has a shape of its own
+            if self.trunks is None:
+                self.encode_texts(model, batch.image.device)
+            if self.passes[number] is Pass.EMBED:
+                self.scores.contrastive += self.embed(model, batch).cpu().unbind()
+            else:
+                self.scores.matching += self.match(model, batch).unbind()
+        if number == 0:
+            self.keep_pictures(batch)
+            self.scores.images += images
+        if self.passes[number] is Pass.MATCH:
+            self.matched += images
+            assert self.scores.images[: len(self.matched)] == self.matched, "the passes differ in their order"
+
+    def encode_texts(self, model: PairModel, device: torch.device) -> None:
+        """Run the texts' lower layers, and where wanted embed them."""
+        self.trunks = TextTrunks(
+            model.backbone,
+            self.texts.token_ids.to(device),
+            self.texts.mask.to(device),
+            chunk_size=self.config.pairs_per_pass,
+            budget=int(self.config.text_cache * GIB) if self.config.matches else 0,
+        )
+        for chunk, trunk in self.trunks.encode_all():
+            if self.config.embeds:
+                embedded = model.embed_text(trunk)
+                if self.embeddings is None:
+                    self.embeddings = embedded.new_empty(len(self.texts.captions), embedded.shape[1])
+                self.embeddings[chunk] = embedded
+
+    def embed(self, model: PairModel, batch: GalleryBatch) -> Tensor:
+        """Contrastive scores of a batch, B T."""
+        assert self.embeddings is not None
+        images = model.embed_image(model.backbone.encode_image(normalize_pixels(batch.image)))
+        with torch.autocast(images.device.type, enabled=False):
+            return images @ self.embeddings.T
+
+    def match(self, model: PairModel, batch: GalleryBatch) -> Tensor:
+        """Matching scores of a batch, B T on the CPU; -inf where a pair is no candidate."""
+        assert self.trunks is not None
+        if self.progress is None:
+            self.begin_matching()
+        assert self.progress is not None
+        # One at a time, so that a score does not depend on the batch, and with it on the number of processes.
+        pixels = torch.split(normalize_pixels(batch.image), 1)
+        most = max(gather_objects(len(pixels)))
+        trunks = [model.backbone.encode_image(pixels[number % len(pixels)]) for number in range(most)][: len(pixels)]
+        scores = torch.full((len(trunks), len(self.texts.captions)), -torch.inf)
+        if self.wanted is None:
+            match_all(model, trunks, self.trunks, scores, self.progress)
+        else:
+            start = len(self.matched)
+            wanted = [index.to(batch.image.device) for index in self.wanted[start : start + len(trunks)]]
+            match_some(model, trunks, self.trunks, wanted, scores, self.progress)
+        return scores
+
+    def begin_matching(self) -> None:
+        """Decide which pairs are to be matched."""
+        num_texts = len(self.texts.captions)
+        if Ranking.ITM in self.config.kinds:
+            total = num_texts * -(-len(self.texts.image_ids) // world_size())
+        else:
+            chosen = [torch.zeros(num_texts, dtype=torch.bool) for _ in self.scores.images]
+            for protocol in protocols(self.texts):
+                table = self.scores.table(self.scores.contrastive, protocol)
+                floors = candidate_floors(table, self.config.top_k)
+                for row, flags in enumerate(chosen):
+                    flags[protocol.texts[candidates(table, floors, row)]] = True
+            self.wanted = [flags.nonzero().squeeze(1) for flags in chosen]
+            total = sum(map(len, self.wanted))
+        self.progress = MatchingProgress(total)
+
+    def keep_pictures(self, batch: GalleryBatch) -> None:
+        """Keep the first images of this process for the picture."""
+        if not self.scores.images:
+            self.pictures = []
+        self.pictures += batch.image[: NUM_ROWS - len(self.pictures)].cpu().unbind()
+
+    def finish(self) -> EvaluationResult:
+        everyone = [image for part in gather_objects(self.scores.images) for image in part]
+        if not everyone:
+            raise UserError(f"{self.texts.name}: nothing was evaluated.")
+        assert sorted(everyone) == list(range(len(self.texts.image_ids))), "an image was missed or met twice"
+        metrics: dict[str, float] = {}
+        listed: dict[str, Any] = {}
+        for kind in self.config.kinds:
+            for protocol in protocols(self.texts):
+                tables = self.scores.tables(kind, protocol, self.config.top_k)
+                recall = table_recall(tables.texts, tables.images).named()
+                metrics |= {f"{kind.group}{protocol.suffix}/{name}": value for name, value in recall.items()}
+                if not protocol.suffix:
+                    listed[kind.group] = self.best_of(tables)
+                    self.rows = self.draw(tables)
+        captions = dict(zip(self.texts.text_ids, self.texts.captions, strict=True))
+        content = json.dumps({"captions": captions, "rankings": listed})
+        self.begin()
+        return EvaluationResult(metrics, {RESULT_FILE: content})
+
+    def best_of(self, tables: Tables) -> dict[str, dict[str, list[str]]]:
+        """The ten best of each list of the standard protocol, by the data set's identifiers."""
+        all_text_ids, standard = self.texts.text_ids, self.texts.standard.tolist()
+        text_ids, image_ids = [all_text_ids[index] for index in standard], self.texts.image_ids
+        own = zip(tables.texts.images.tolist(), best_texts(tables.texts, NUM_LISTED).indices.tolist(), strict=True)
+        texts = dict(pair for part in gather_objects(list(own)) for pair in part)
+        images = best_images(tables.images, NUM_LISTED).indices.tolist()
+        return {
+            "image_to_text": {image_ids[image]: [text_ids[t] for t in best] for image, best in sorted(texts.items())},
+            "text_to_image": {
+                text: [image_ids[image] for image in best] for text, best in zip(text_ids, images, strict=True)
+            },
+        }
+
+    def draw(self, tables: Tables) -> list[SheetRow]:
+        """The first images with their best captions."""
+        best = best_texts(tables.texts, NUM_DRAWN).indices[: len(self.pictures)]
+        captions = [self.texts.captions[index] for index in self.texts.standard.tolist()]
+        owner = tables.texts.text_image.tolist()
+        return [
+            SheetRow(
+                (picture,),
+                tuple(
+                    SheetLine(f"{place}. {captions[text]}", verdict=owner[text] == image)
+                    for place, text in enumerate(row, start=1)
+                ),
+            )
+            for picture, image, row in zip(self.pictures, self.scores.images, best.tolist(), strict=False)
+        ]
+
+    def sheet(self) -> Sequence[SheetRow]:
+        return self.rows
