@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+from fiber.tasks.caption.builder import CaptionBuilder
 from fiber.tasks.nlvr2.builder import Nlvr2Builder
 from fiber.tasks.retrieval.builder import RetrievalBuilder
 from fiber.tasks.task_builder import TaskBuilder
 from fiber.tasks.vqa.builder import VqaBuilder
 
 COARSE_TASKS: Mapping[str, type[TaskBuilder]] = {
+    "caption": CaptionBuilder,
     "nlvr2": Nlvr2Builder,
     "retrieval": RetrievalBuilder,
     "vqa": VqaBuilder,
