@@ -16,21 +16,18 @@ from fiber.data.retrieval_batch import GalleryBatch
 from fiber.data.retrieval_gallery import GalleryTexts
 from fiber.evaluation.pair_matching import match_all, match_some
 from fiber.evaluation.reranking import candidate_floors, candidates
-from fiber.evaluation.retrieval import best_images, best_texts, table_recall
+from fiber.evaluation.retrieval import table_recall
 from fiber.evaluation.text_trunks import TextTrunks
 from fiber.models.pair_model import PairModel
+from fiber.tasks.retrieval.listing import best_ids, gallery_rows
 from fiber.tasks.retrieval.progress import MatchingProgress
-from fiber.tasks.retrieval.rankings import GalleryScores, Ranking, RetrievalEvaluationConfig, Tables, protocols
-from fiber.tasks.sheets import SheetLine, SheetRow
+from fiber.tasks.retrieval.rankings import GalleryScores, Ranking, RetrievalEvaluationConfig, protocols
+from fiber.tasks.sheets import SheetRow
 from fiber.tasks.split_evaluator import NUM_ROWS, EvaluationResult, Evaluator
 from fiber.utils.distributed import gather_objects, world_size
 from fiber.utils.errors import UserError
 
 RESULT_FILE = "retrieval.json"
-NUM_LISTED = 10
-"""Best of each in the result file."""
-NUM_DRAWN = 3
-"""Best captions of an image in the picture."""
 GIB = 2**30
 
 
@@ -171,42 +168,12 @@ class RetrievalEvaluator(Evaluator):
                 recall = table_recall(tables.texts, tables.images).named()
                 metrics |= {f"{kind.group}{protocol.suffix}/{name}": value for name, value in recall.items()}
                 if not protocol.suffix:
-                    listed[kind.group] = self.best_of(tables)
-                    self.rows = self.draw(tables)
+                    listed[kind.group] = best_ids(tables, self.texts)
+                    self.rows = gallery_rows(tables, self.texts, self.pictures)
         captions = dict(zip(self.texts.text_ids, self.texts.captions, strict=True))
         content = json.dumps({"captions": captions, "rankings": listed})
         self.begin()
         return EvaluationResult(metrics, {RESULT_FILE: content})
-
-    def best_of(self, tables: Tables) -> dict[str, dict[str, list[str]]]:
-        """The ten best of each list of the standard protocol, by the data set's identifiers."""
-        all_text_ids, standard = self.texts.text_ids, self.texts.standard.tolist()
-        text_ids, image_ids = [all_text_ids[index] for index in standard], self.texts.image_ids
-        own = zip(tables.texts.images.tolist(), best_texts(tables.texts, NUM_LISTED).indices.tolist(), strict=True)
-        texts = dict(pair for part in gather_objects(list(own)) for pair in part)
-        images = best_images(tables.images, NUM_LISTED).indices.tolist()
-        return {
-            "image_to_text": {image_ids[image]: [text_ids[t] for t in best] for image, best in sorted(texts.items())},
-            "text_to_image": {
-                text: [image_ids[image] for image in best] for text, best in zip(text_ids, images, strict=True)
-            },
-        }
-
-    def draw(self, tables: Tables) -> list[SheetRow]:
-        """The first images with their best captions."""
-        best = best_texts(tables.texts, NUM_DRAWN).indices[: len(self.pictures)]
-        captions = [self.texts.captions[index] for index in self.texts.standard.tolist()]
-        owner = tables.texts.text_image.tolist()
-        return [
-            SheetRow(
-                (picture,),
-                tuple(
-                    SheetLine(f"{place}. {captions[text]}", verdict=owner[text] == image)
-                    for place, text in enumerate(row, start=1)
-                ),
-            )
-            for picture, image, row in zip(self.pictures, self.scores.images, best.tolist(), strict=False)
-        ]
 
     def sheet(self) -> Sequence[SheetRow]:
         return self.rows

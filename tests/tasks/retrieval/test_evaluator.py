@@ -19,7 +19,9 @@ from fiber.evaluation.retrieval import retrieval_recall
 from fiber.models.config import FusionConfig
 from fiber.models.gated_cross_attention import GatedCrossAttention
 from fiber.models.retrieval_model import FiberForRetrieval
+from fiber.tasks.acceleration import compile_backbone
 from fiber.tasks.retrieval import evaluator as evaluator_module
+from fiber.tasks.retrieval import listing
 from fiber.tasks.retrieval.evaluator import RetrievalEvaluator
 from fiber.tasks.retrieval.progress import MatchingProgress
 from fiber.tasks.retrieval.rankings import RetrievalEvaluationConfig
@@ -116,7 +118,7 @@ def test_two_processes_find_what_one_finds(
         rows = dict(zip(one.matched, one.scores.matching, strict=True))
         return one.finish(), rows
 
-    modules = (evaluator_module, retrieval, pair_matching)
+    modules = (evaluator_module, listing, retrieval, pair_matching)
     both = [partial(process, rank) for rank in range(2)]
     (first, upper), (second, lower) = run_as_processes(both, monkeypatch, *modules)
     assert first == second == expected
@@ -196,6 +198,23 @@ def test_another_evaluation_starts_anew(model: FiberForRetrieval, texts: Gallery
     assert second.files != first.files
     with pytest.raises(UserError, match="memory: nothing was evaluated"):
         evaluator.finish()
+
+
+def test_a_compiled_backbone_is_not_compiled_anew_for_every_shape(
+    model: FiberForRetrieval, texts: GalleryTexts
+) -> None:
+    plain, compiled = make_evaluator(texts), make_evaluator(texts)
+    run(plain, model)
+    graphs = []
+
+    def backend(graph: torch.fx.GraphModule, _: object) -> torch.fx.GraphModule:
+        graphs.append(graph)
+        return graph
+
+    compile_backbone(model.backbone, backend=backend)  # type: ignore[arg-type]
+    run(compiled, model)
+    assert graphs == []
+    assert compiled.finish() == plain.finish()
 
 
 def test_an_image_left_out_is_noticed(model: FiberForRetrieval, texts: GalleryTexts) -> None:
