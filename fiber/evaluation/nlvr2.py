@@ -11,7 +11,8 @@ from pathlib import Path
 from fiber.utils.errors import UserError
 
 EXPECTED = "lines such as dev-850-2-0,True"
-WORDS = {"True": True, "False": False}
+LABELS = {"True": True, "False": False}
+"""As files of labels and predictions write them."""
 MAX_NAMED = 3
 
 
@@ -79,9 +80,9 @@ def read_predictions(path: Path) -> dict[str, bool]:
     predictions: dict[str, bool] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for number, row in enumerate(csv.reader(file), start=1):
-            if len(row) != 2 or row[1] not in WORDS or row[0] in predictions:
+            if len(row) != 2 or row[1] not in LABELS or row[0] in predictions:
                 raise UserError(f"{path}:{number} is {','.join(row)!r}: expected {EXPECTED}, one per example.")
-            predictions[row[0]] = WORDS[row[1]]
+            predictions[row[0]] = LABELS[row[1]]
     return predictions
 
 

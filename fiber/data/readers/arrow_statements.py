@@ -7,13 +7,13 @@ from PIL import Image
 from fiber.data.readers.arrow_tables import ArrowTables, NestedSamples
 from fiber.data.readers.task_readers import StatementReader
 from fiber.data.records import Statement
+from fiber.evaluation.nlvr2 import LABELS
 from fiber.utils.errors import UserError
 
 EXPECTED = (
     "NLVR2's Arrow IPC files with columns image_0, image_1 (encoded bytes), questions (list of text), answers (list of "
     '"True" and "False") and identifier (such as dev-850-2)'
 )
-LABELS = {"True": True, "False": False}
 
 
 class ArrowStatements(StatementReader):
