@@ -33,11 +33,18 @@ def build_trainer(
     optimization: OptimizationConfig,
     progress: TrainingProgress,
     *,
+    num_samples: int,
     needs_negatives: bool,
 ) -> pl.Trainer:
     """Trainer with the recipe's batch made up by accumulation.
 
-    `needs_negatives` says whether samples of a micro-batch are contrasted with each other.
+    Args:
+        config: composed from `configs/train.yaml`.
+        settings: the part of it that depends on the hardware.
+        optimization: the recipe.
+        progress: what a person watching sees.
+        num_samples: of an epoch.
+        needs_negatives: samples of a micro-batch are contrasted with each other.
 
     Raises:
         UserError: the recipe's batch cannot be made up, or weights are to be averaged and sharded.
@@ -74,7 +81,8 @@ def build_trainer(
         world_size=trainer.world_size,
         needs_negatives=needs_negatives,
     )
-    val_every = min(settings.val_every, optimization.max_steps)
+    epoch = max(1, num_samples // optimization.batch_size)
+    val_every = min(settings.val_every or epoch, optimization.max_steps)
     trainer.val_check_interval = val_every * trainer.accumulate_grad_batches  # Lightning counts micro-batches
     return trainer
 

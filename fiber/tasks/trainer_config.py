@@ -34,8 +34,8 @@ class TrainerConfig:
     """Processes that read data, per device."""
     log_every: int = 50
     """Optimiser steps."""
-    val_every: int = 1000
-    """Optimiser steps."""
+    val_every: int | None = 1000
+    """Optimiser steps between two validations; None = an epoch."""
     checkpoint_every: int = 500
     """Optimiser steps between two writes of last.ckpt."""
     compile: bool = False
@@ -45,5 +45,5 @@ class TrainerConfig:
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "num_nodes", "log_every", "val_every", "checkpoint_every"):
-            if getattr(self, name) < 1:
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise UserError(f"trainer.{name}={getattr(self, name)}: give 1 or more.")

@@ -103,7 +103,14 @@ def prepare(config: DictConfig) -> Run:
     progress = TrainingProgress(log_every=settings.log_every)
     parts = build(config, settings, resuming=checkpoint is not None)
     task, data_module = parts.task, parts.data_module
-    trainer = build_trainer(config, settings, task.optimization, progress, needs_negatives=task.needs_negatives)
+    trainer = build_trainer(
+        config,
+        settings,
+        task.optimization,
+        progress,
+        num_samples=len(data_module.train_samples),
+        needs_negatives=task.needs_negatives,
+    )
     trainer.callbacks.append(best_checkpoint(directory, task.monitored))  # type: ignore[attr-defined]
     data_module.check_size(trainer.world_size)
     if position is not None:
