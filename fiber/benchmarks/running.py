@@ -7,6 +7,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from fiber.benchmarks.captions import CaptionSettings, benchmark_captions
 from fiber.benchmarks.chunks import benchmark_chunks
 from fiber.benchmarks.deformable import benchmark_deformable
 from fiber.benchmarks.fine_parts import benchmark_fine_parts
@@ -23,7 +24,7 @@ from fiber.tasks.coarse_building import build_pair_data
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.errors import UserError
 
-PARTS = ("step", "forward", "input", "fine_step", "fine_parts", "chunks", "deformable", "ranking")
+PARTS = ("step", "forward", "input", "fine_step", "fine_parts", "chunks", "deformable", "ranking", "captions")
 
 
 def run_benchmark(config: DictConfig) -> list[Row]:
@@ -53,6 +54,8 @@ def run_benchmark(config: DictConfig) -> list[Row]:
         rows += benchmark_deformable(fine_settings(config), **rounds)
     if "ranking" in config.parts:
         rows += time_ranking(config)
+    if "captions" in config.parts:
+        rows += time_captions(config)
     settings = described(config)
     console = Console()
     console.width = max(console.width, 160)  # a table for logs as well
@@ -151,6 +154,29 @@ def time_ranking(config: DictConfig) -> list[Row]:
     )
     rows, agreement = benchmark_ranking(step_settings(config), gallery, repeats=config.repeats, warmup=config.warmup)
     print(agreement, flush=True)
+    return rows
+
+
+def time_captions(config: DictConfig) -> list[Row]:
+    """Beam search, and a line on how far the ways agree.
+
+    Raises:
+        UserError: captions longer than the texts that the model is built for.
+    """
+    step = step_settings(config)
+    if config.caption_tokens >= config.max_text_length:
+        raise UserError(f"caption_tokens={config.caption_tokens}: give less than max_text_length.")
+    settings = CaptionSettings(
+        model=step.model,
+        image_size=config.image_size,
+        batch_size=config.batch_size,
+        num_beams=config.num_beams,
+        num_tokens=config.caption_tokens,
+        device=step.device,
+        autocast=step.autocast,
+    )
+    rows, num_alike = benchmark_captions(settings, repeats=config.repeats, warmup=config.warmup)
+    print(f"the same caption for {num_alike} of {config.batch_size} images", flush=True)
     return rows
 
 
