@@ -9,7 +9,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
 from hydra.utils import get_class
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from fiber.checkpoints.model_configs import build_detector_config, build_model_config
 from fiber.data.grounding_data_module import FineDataConfig
@@ -21,7 +21,10 @@ from fiber.models.detector_config import ChannelOrder, CoarserSampling, Detector
 from fiber.objectives.grounding import GroundingCriterionConfig
 from fiber.objectives.pretraining import PretrainingObjectiveConfig
 from fiber.tasks import coarse_building, fine_building
-from fiber.tasks.building import READER_KEYS
+from fiber.tasks.building import optimization_values
+from fiber.tasks.coarse_tasks import COARSE_TASKS
+from fiber.tasks.fine_tuning_building import coarse_data_config
+from fiber.tasks.optimizer import CoarseOptimizationConfig
 from fiber.tasks.schedules import Decay
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.tasks.training import RECIPES
@@ -29,8 +32,8 @@ from fiber.utils.configs import build_dataclass, plain
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 STAGES = ("coarse", "fine")
-KINDS: dict[str, type[Any]] = {"coarse": CaptionReader, "fine": BoxReader}
-"""What the stages read."""
+TASKS = (*(("coarse", task) for task in COARSE_TASKS), ("coarse", "pretrain"), ("fine", "pretrain"))
+"""Stages with their tasks; of tasks that read the same, the last is meant to try the data on."""
 
 
 def options(group: str) -> list[str]:
@@ -48,17 +51,24 @@ def readers(config: DictConfig) -> list[dict[str, Any]]:
     """Readers of all splits, resolved."""
     resolved = plain(config)["data"]
     val = resolved["val"]
-    return [*resolved["train"], *(val if isinstance(val, list) else [val])]
+    return [*resolved["train"], *(val if isinstance(val, list) else [val]), *resolved.get("splits", {}).values()]
 
 
-def suited_stage(option: str) -> str:
-    """The stage whose readers a data option names."""
-    written = OmegaConf.load(CONFIGS / "data" / f"{option}.yaml")
-    return "fine" if issubclass(get_class(written.train[0]._target_), BoxReader) else "coarse"
+def reader_kind(stage: str, task: str) -> type[Any]:
+    """What a task reads."""
+    if stage == "fine":
+        return BoxReader
+    return CaptionReader if task == "pretrain" else COARSE_TASKS[task].reader_kind
+
+
+def suited(option: str) -> tuple[str, str]:
+    """The stage and task whose readers a data option names."""
+    kind = get_class(composed(f"data={option}").data.train[0]._target_)
+    return [one for one in TASKS if issubclass(kind, reader_kind(*one))][-1]
 
 
 def build_all(config: DictConfig) -> None:
-    """Fill every dataclass that the stage has."""
+    """Fill every dataclass that stage and task have."""
     trainer = build_dataclass(TrainerConfig, plain(config.trainer), "trainer")
     if config.stage.name == "fine":
         detector = build_detector_config(config, vocab_size=300)
@@ -66,12 +76,14 @@ def build_all(config: DictConfig) -> None:
         fine_building.optimization_config(config)
         build_dataclass(GroundingCriterionConfig, plain(config.objective), "objective")
         return
-    coarse_building.optimization_config(config)
-    build_dataclass(PretrainingObjectiveConfig, plain(config.objective), "objective")
     coarse_model(config)
-    values = {key: value for key, value in plain(config.data).items() if key not in READER_KEYS}
-    sizes = {"image_size": config.image_size, "max_text_length": config.max_text_length, "batch_size": 1}
-    build_dataclass(PairDataConfig, values | sizes, "data")
+    if config.task.name == "pretrain":
+        coarse_building.optimization_config(config)
+        build_dataclass(PretrainingObjectiveConfig, plain(config.objective), "objective")
+        coarse_data_config(config, trainer, PairDataConfig)
+        return
+    coarse_data_config(config, trainer, COARSE_TASKS[config.task.name].data_config)
+    build_dataclass(CoarseOptimizationConfig, optimization_values(config, num_samples=10_000), "optimization")
 
 
 def coarse_model(config: DictConfig, *, vocab_size: int = 300) -> FusionConfig:
@@ -106,17 +118,17 @@ def test_every_option_that_knows_no_stage_fills_its_dataclass(override: str) -> 
 
 
 @pytest.mark.parametrize("option", options("data"))
-def test_every_data_set_names_readers_of_its_stage_with_arguments_that_they_take(option: str) -> None:
-    stage = suited_stage(option)
+def test_every_data_set_names_readers_of_its_task_with_arguments_that_they_take(option: str) -> None:
+    stage, task = suited(option)
     demo = ["experiment=demo"] if option.startswith("shapes") else []  # the shapes are drawn in the demo's size
-    config = composed(f"stage={stage}", *demo, f"data={option}", "data_dir=somewhere")
+    config = composed(f"stage={stage}", f"task={task}", *demo, f"data={option}", "data_dir=somewhere")
     build_all(config)
     found = readers(config)
     assert len(found) >= 2
     for reader in found:
         arguments = {key: value for key, value in reader.items() if key != "_target_"}
         kind = get_class(reader["_target_"])
-        assert issubclass(kind, KINDS[stage])
+        assert issubclass(kind, reader_kind(stage, task))
         inspect.signature(kind).bind(**arguments)
         if (
             "training" in inspect.signature(kind).parameters
@@ -129,14 +141,29 @@ def test_every_data_set_names_readers_of_its_stage_with_arguments_that_they_take
             assert any(str(place).startswith("somewhere/") for place in places)
 
 
+@pytest.mark.parametrize("recipe", options("recipe"))
+def test_every_recipe_fills_the_dataclasses_of_its_stage_and_task(recipe: str) -> None:
+    stage, task = recipe.removeprefix("demo_").split("_")[:2]
+    demo = ["experiment=demo"] if recipe.startswith("demo") else []
+    build_all(composed(f"stage={stage}", f"task={task}", *demo, f"recipe={recipe}", "data_dir=somewhere"))
+
+
+@pytest.mark.parametrize("recipe", options("recipe"))
+def test_every_recipe_says_its_command_hardware_and_result(recipe: str) -> None:
+    text = (CONFIGS / "recipe" / f"{recipe}.yaml").read_text()
+    header = text.partition("\n\n")[0]
+    for part in ("scripts/train.py", "Hardware:", "Expected:"):
+        assert part in header, part
+
+
 def test_every_stage_and_task_has_its_recipe_data_and_code() -> None:
     for stage, task in RECIPES:
         config = composed(f"stage={stage}", f"task={task}")
         assert (config.stage.name, config.task.name) == (stage, task)
-        assert {path.stem for path in (CONFIGS / "recipe").glob(f"*{stage}_{task}.yaml")} == {
-            f"{stage}_{task}",
-            f"demo_{stage}_{task}",
-        }
+        for name in (f"{stage}_{task}", f"demo_{stage}_{task}"):
+            assert (CONFIGS / "recipe" / f"{name}.yaml").is_file()
+        assert (CONFIGS / "data" / f"{stage}_{task}.yaml").is_file()
+        assert (CONFIGS / "data" / f"shapes_{stage}_{task}.yaml").is_file()
     assert {stage for stage, _ in RECIPES} == set(options("stage"))
     assert {task for _, task in RECIPES} == set(options("task"))
 
@@ -212,9 +239,9 @@ def test_fine_pretraining_sees_the_paper_s_data() -> None:
     assert config.data.weights is None
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_the_demo_needs_no_files_and_one_process(stage: str) -> None:
-    config = composed(f"stage={stage}", "experiment=demo")
+@pytest.mark.parametrize(("stage", "task"), RECIPES)
+def test_the_demo_needs_no_files_and_one_process(stage: str, task: str) -> None:
+    config = composed(f"stage={stage}", f"task={task}", "experiment=demo")
     assert all(reader["_target_"].startswith("fiber.data.shapes.") for reader in readers(config))
     assert {reader["image_size"] for reader in readers(config)} == {config.image_size}
     assert (config.trainer.accelerator, config.trainer.devices, config.tokenizer.path) == ("cpu", 1, None)
