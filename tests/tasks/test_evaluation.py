@@ -1,0 +1,107 @@
+"""Trained models on a split, for every task of the coarse stage."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from fiber.tasks.coarse_tasks import COARSE_TASKS
+from fiber.tasks.evaluation import evaluate
+from fiber.tasks.training import train
+from fiber.utils.errors import UserError
+
+from .composing import composed, evaluating
+
+SIZES = ("optimization.batch_size=8", "trainer.batch_size=8", "data.train.0.num_samples=24", "data.val.num_samples=11")
+STEPS = ("optimization.max_steps=2", "trainer.val_every=2", "logger=csv", "data.val_batch_size=4")
+
+
+@pytest.fixture(scope="module")
+def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Directory of a short run of a task."""
+    folder = tmp_path_factory.mktemp("runs")
+
+    def run(task: str) -> Path:
+        directory = folder / task
+        if not directory.exists():
+            train(composed([f"task={task}", *SIZES, *STEPS], directory))
+        return directory
+
+    return run
+
+
+@pytest.mark.parametrize("task", COARSE_TASKS)
+def test_a_checkpoint_is_judged_as_it_was_in_training(run_of: Callable[[str], Path], task: str, tmp_path: Path) -> None:
+    run = run_of(task)
+    metrics = evaluate(evaluating([f"output={tmp_path}"], run))
+    of_training = json.loads((run / "metrics.json").read_text())
+    assert metrics == {name: value for name, value in of_training.items() if name.startswith("val/")}
+    assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
+    assert (tmp_path / "predictions.png").is_file()
+
+
+@pytest.mark.parametrize("task", COARSE_TASKS)
+def test_a_split_of_other_data_is_judged_under_its_own_name(run_of: Callable[[str], Path], task: str) -> None:
+    run = run_of(task)
+    metrics = evaluate(evaluating([f"data=shapes_coarse_{task}", "split=test", "data.splits.test.num_samples=9"], run))
+    assert metrics and all(name.startswith("test/") for name in metrics)
+    assert (run / "evaluation" / f"{task}_test" / "metrics.json").is_file()
+
+
+def forget_task(run: Path) -> list[str]:
+    config = OmegaConf.load(run / "config.yaml")
+    config.task.name = "pretrain"
+    OmegaConf.save(config, run / "config.yaml")
+    return []
+
+
+def make_fine(run: Path) -> list[str]:
+    config = OmegaConf.load(run / "config.yaml")
+    config.stage.name = "fine"
+    OmegaConf.save(config, run / "config.yaml")
+    return []
+
+
+def widen(run: Path) -> list[str]:
+    path = run / "checkpoints" / "best.ckpt"
+    content = torch.load(path, weights_only=True)
+    content["state_dict"]["model.classifier.layers.0.bias"] = torch.zeros(3)
+    torch.save(content, path)
+    return []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda run: ["split=minival"], "split=minival: these data have val, test"),
+        (lambda run: ["task=nlvr2"], r"ShapesQuestions reads no statements"),
+        (
+            lambda run: ["task=nlvr2", "data=shapes_coarse_nlvr2"],
+            "best.ckpt is of task=vqa and has no classifier.* that task=nlvr2 could use: give a checkpoint of that",
+        ),
+        (
+            lambda run: ["task=retrieval", "data=shapes_coarse_retrieval"],
+            "best.ckpt is of task=vqa and has no temperature",
+        ),
+        (lambda run: ["trainer.strategy=fsdp"], "trainer=fsdp: .* give trainer=ddp"),
+        (forget_task, "config.yaml is of task=pretrain: give task=..., one of .*vqa"),
+        (make_fine, "config.yaml is of stage=fine"),
+        (widen, r"best.ckpt does not fit config.yaml of its run: 1 tensors differ, classifier.layers.0.bias"),
+    ],
+)
+def test_what_cannot_be_judged_is_said_in_one_message(
+    run_of: Callable[[str], Path], tmp_path: Path, change: Callable[[Path], list[str]], message: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(run_of("vqa"), run)
+    with pytest.raises(UserError, match=message):
+        evaluate(evaluating(change(run), run))
+
+
+def test_a_checkpoint_must_be_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="checkpoint is missing: give checkpoint=RUN"):
+        evaluate(evaluating(["checkpoint=null"], tmp_path))
