@@ -86,18 +86,21 @@ class RankingAgreement:
     """Whose images are in the same order."""
     score_difference: float
     """Largest."""
+    score_deviation: float
+    """Standard deviation of the reference, beside which the difference is to be seen."""
 
     def __str__(self) -> str:
         return (
             f"same order of texts for {self.num_images} images, of images for {self.num_texts} texts; scores differ by "
-            f"{self.score_difference:.1e} at most"
+            f"{self.score_difference:.1e} at most, their standard deviation is {self.score_deviation:.1e}"
         )
 
 
 def compare_rankings(scores: Tensor, reference: Tensor) -> RankingAgreement:
     """Compare two tables I T."""
     same = [(scores.argsort(dim=axis) == reference.argsort(dim=axis)).all(dim=axis).sum().item() for axis in (1, 0)]
-    return RankingAgreement(int(same[0]), int(same[1]), (scores - reference).abs().max().item())
+    difference = (scores - reference).abs().max().item()
+    return RankingAgreement(int(same[0]), int(same[1]), difference, reference.std().item())
 
 
 def benchmark_ranking(
