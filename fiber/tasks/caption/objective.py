@@ -1,9 +1,8 @@
 """Which captions are learned from, as a recipe says it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import chain
 from pathlib import Path
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from fiber.data.readers.base import CaptionReader
 from fiber.data.tokenization import TextTokenizer
-from fiber.evaluation.captioning.cider import CiderD, ended_words
+from fiber.evaluation.captioning.cider import CiderD, caption_frequencies, ended_words
 from fiber.evaluation.captioning.document_frequencies import DocumentFrequencies
 from fiber.generation.vocabulary import CaptionVocabulary
 from fiber.objectives.caption_reward import Baseline, CaptionRewardConfig, CaptionRewardObjective
@@ -88,13 +87,7 @@ def caption_vocabulary(tokenizer: TextTokenizer) -> CaptionVocabulary:
 
 def count_words(readers: Iterable[CaptionReader]) -> DocumentFrequencies:
     """In how many images' captions each run of words occurs."""
-    captions = chain.from_iterable(image_captions(reader) for reader in readers)
-    return DocumentFrequencies.from_references([ended_words(text) for text in texts] for texts in captions)
-
-
-def image_captions(reader: CaptionReader) -> Iterator[Sequence[str]]:
-    """Captions of one image after the other."""
-    return (reader.captions(index) for index in range(len(reader)))
+    return caption_frequencies(reader.captions(index) for reader in readers for index in range(len(reader)))
 
 
 class CiderReward:
