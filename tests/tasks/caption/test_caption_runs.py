@@ -18,7 +18,16 @@ from ..composing import composed, evaluating
 
 FAST = ("task=caption", "optimization.batch_size=4", "trainer.batch_size=4", "trainer.log_every=1", "logger=csv")
 SMALL = (*FAST, "data.train.0.num_samples=24", "data.val.num_samples=6", "data.val_batch_size=4")
+LEARNING = ("optimization.learning_rate=0.002", "optimization.max_steps=90", "evaluation.search=beam")
 CONSTANT = ("optimization.schedule.power=0", "optimization.schedule.warmup=0")
+
+
+def test_a_few_images_are_captioned_by_heart(tmp_path: Path) -> None:
+    images = ("data.train.0.num_samples=8", "data.val.num_samples=8", "data.val.split=train")
+    batch = ("optimization.batch_size=8", "trainer.batch_size=8")
+    metrics = train(composed([*FAST, *images, *batch, *LEARNING], tmp_path))
+    assert metrics["val/caption/colors_and_shapes"] == 1
+    assert metrics["val/caption/cider_d"] == pytest.approx(10)
 
 
 def test_an_interrupted_run_keeps_its_gold_policy(tmp_path: Path) -> None:
