@@ -161,17 +161,20 @@ def time_captions(config: DictConfig) -> list[Row]:
     """Beam search, and a line on how far the ways agree.
 
     Raises:
-        UserError: captions longer than the texts that the model is built for.
+        UserError: captions that do not fit the buffer.
     """
-    step = step_settings(config)
-    if config.caption_tokens >= config.max_text_length:
-        raise UserError(f"caption_tokens={config.caption_tokens}: give less than max_text_length.")
+    if config.caption_tokens > config.caption_buffer:
+        raise UserError(f"caption_tokens={config.caption_tokens}: give at most caption_buffer={config.caption_buffer}.")
+    values = OmegaConf.merge(config, {"max_text_length": config.caption_buffer})
+    assert isinstance(values, DictConfig)
+    step = step_settings(values)
     settings = CaptionSettings(
         model=step.model,
         image_size=config.image_size,
         batch_size=config.batch_size,
         num_beams=config.num_beams,
         num_tokens=config.caption_tokens,
+        buffer_length=config.caption_buffer,
         device=step.device,
         autocast=step.autocast,
     )
