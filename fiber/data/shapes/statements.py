@@ -23,7 +23,7 @@ class StatedScenes(NamedTuple):
 
 
 def state_presence(rng: np.random.Generator) -> StatedScenes:
-    """`both images contain a red circle`; beside it, each image holds an object of its own.
+    """`both images contain a small red circle`; beside it, each image holds an object of its own.
 
     Where the statement is false it names one of these, so that the images alone tell nothing.
     """
@@ -34,7 +34,7 @@ def state_presence(rng: np.random.Generator) -> StatedScenes:
     true = bool(rng.integers(2))
     stated = shared if true else own[rng.integers(2)]
     scenes = [random_scene(rng, [shared, look]) for look in own]
-    statement = f"both images contain a {stated.color.word} {stated.shape}"
+    statement = f"both images contain a {stated.name}"
     return StatedScenes(scenes[0], scenes[1], statement, true)
 
 

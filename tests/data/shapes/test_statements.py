@@ -33,7 +33,7 @@ def test_images_of_a_presence_share_one_object_whether_it_is_true_or_not(samples
     for sample in samples:
         if sample.statement.startswith("both"):
             left, right = looks(sample.left), looks(sample.right)
-            stated = re.findall(r"a (\w+) (\w+)$", sample.statement)[0]
+            stated = re.findall(r"a \w+ (\w+) (\w+)$", sample.statement)[0]
             assert sum((left & right).values()) == 1
             assert stated in left | right
             assert sample.is_true == (stated in left & right)
