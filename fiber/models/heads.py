@@ -123,6 +123,13 @@ class ClassificationHead(nn.Module):
             nn.Linear(in_width, hidden), nn.LayerNorm(hidden), nn.GELU(), nn.Linear(hidden, num_classes)
         )
 
+    @property
+    def output(self) -> nn.Linear:
+        """The last layer."""
+        output = self.layers[-1]
+        assert isinstance(output, nn.Linear)
+        return output
+
     def forward(self, pooled: Tensor) -> Tensor:
         """B in_width -> B num_classes."""
         logits: Tensor = self.layers(pooled)

@@ -1,5 +1,7 @@
 """FIBER that chooses the answer to a question. Axes: B questions, S image side, L text tokens, A answers."""
 
+import math
+
 from torch import Tensor, nn
 
 from fiber.models.config import FusionConfig
@@ -24,6 +26,9 @@ class FiberForQuestionAnswering(nn.Module):
         width = 2 * config.projection_size
         self.classifier = ClassificationHead(width, hidden=width, num_classes=num_answers)
         initialize(self, config.initializer_std)
+        # Every answer starts as probable as any other: learning that most are wrong would cost the first hundreds of
+        # steps, and what pre-training left in the pooled features.
+        nn.init.constant_(self.classifier.output.bias, -math.log(max(1, num_answers - 1)))
 
     def forward(self, pixels: Tensor, token_ids: Tensor, mask: Tensor) -> Tensor:
         """Logits of every answer, B A.

@@ -44,3 +44,11 @@ def test_every_answer_depends_on_image_and_question(tiny_config: FusionConfig) -
     assert ((logits - other_question).abs() > 1e-6).all()
     padded = torch.where(mask, ids, 9)  # what stands behind the mask has no say
     torch.testing.assert_close(model(pixels, padded, mask)[1], logits[1])
+
+
+def test_at_first_every_answer_is_as_probable_as_any_other(tiny_config: FusionConfig) -> None:
+    torch.manual_seed(0)
+    model = FiberForQuestionAnswering(tiny_config, num_answers=50).double().eval()
+    probabilities = model(*inputs()).sigmoid()
+    assert probabilities.min() > 0.005
+    assert abs(probabilities.mean() - 1 / 50) < 0.01
