@@ -1,4 +1,4 @@
-"""Questions about shapes that the question alone does not answer."""
+"""Questions about shapes that the question alone does not answer; objects are named as in captions."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -28,17 +28,17 @@ def different_look(rng: np.random.Generator, look: Look, *attributes: str, size:
 
 
 def ask_color(rng: np.random.Generator) -> AskedScene:
-    """`what color is the square ?`"""
+    """`what color is the small square ?`"""
     look = random_look(rng)
     scene = random_scene(rng, [look, different_look(rng, look, "shape")])
-    return AskedScene(scene, f"what color is the {look.shape} ?", look.color.word)
+    return AskedScene(scene, f"what color is the {look.size.word} {look.shape} ?", look.color.word)
 
 
 def ask_shape(rng: np.random.Generator) -> AskedScene:
-    """`what shape is the red object ?`"""
+    """`what shape is the small red object ?`"""
     look = random_look(rng)
     scene = random_scene(rng, [look, different_look(rng, look, "color")])
-    return AskedScene(scene, f"what shape is the {look.color.word} object ?", str(look.shape))
+    return AskedScene(scene, f"what shape is the {look.size.word} {look.color.word} object ?", str(look.shape))
 
 
 def ask_count(rng: np.random.Generator) -> AskedScene:
@@ -51,17 +51,17 @@ def ask_count(rng: np.random.Generator) -> AskedScene:
 
 
 def ask_existence(rng: np.random.Generator) -> AskedScene:
-    """`is there a red circle ?`; where there is none, one attribute of an object is wrong."""
+    """`is there a small red circle ?`; where there is none, colour or shape of an object is wrong."""
     look = random_look(rng)
     other = different_look(rng, look, "color", "shape")
     present = bool(rng.integers(2))
     near_miss = Look(other.color, look.shape, look.size) if rng.integers(2) else look._replace(shape=other.shape)
     scene = random_scene(rng, [look if present else near_miss, other])
-    return AskedScene(scene, f"is there a {look.color.word} {look.shape} ?", "yes" if present else "no")
+    return AskedScene(scene, f"is there a {look.name} ?", "yes" if present else "no")
 
 
 def ask_relation(rng: np.random.Generator) -> AskedScene:
-    """`is the red circle left of the blue square ?`"""
+    """`is the small red circle left of the large blue square ?`"""
     while True:
         first = random_look(rng)
         second = different_look(rng, first, "color")
@@ -71,8 +71,7 @@ def ask_relation(rng: np.random.Generator) -> AskedScene:
             break
     true = bool(rng.integers(2))
     asked = place if true else place.inverse
-    names = [f"the {look.color.word} {look.shape}" for look in (first, second)]
-    return AskedScene(scene, f"is {names[0]} {asked} {names[1]} ?", "yes" if true else "no")
+    return AskedScene(scene, f"is the {first.name} {asked} the {second.name} ?", "yes" if true else "no")
 
 
 KINDS = (ask_color, ask_shape, ask_count, ask_existence, ask_relation)

@@ -137,9 +137,10 @@ def answer_of(question: str, scene: Scene) -> str:
     if question.startswith("how many"):
         return str(present[words[2], singular(words[3])])
     if question.startswith("is there"):
-        return "yes" if present[words[3], words[4]] else "no"
-    match = re.fullmatch(r"is the (\w+ \w+) (.+) the (\w+ \w+) \?", question)
+        return "yes" if present[words[4], words[5]] else "no"
+    match = re.fullmatch(r"is the (\w+ \w+ \w+) (.+) the (\w+ \w+ \w+) \?", question)
     assert match is not None, question
+    assert [match.group(1), match.group(3)] == [item.look.name for item in scene.objects]
     return "yes" if relation(scene.objects[0], scene.objects[1]) == match.group(2) else "no"
 
 
