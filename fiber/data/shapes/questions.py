@@ -1,6 +1,6 @@
 """Questions about shapes that the question alone does not answer; objects are named as in captions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from fiber.data.shapes.captioned_scene import MAX_COUNT
 from fiber.data.shapes.corpus import shapes_corpus
 from fiber.data.shapes.scene import Color, Look, Scene, Shape, Size, random_look, random_scene, relation
 from fiber.data.shapes.world import ShapesImages
+from fiber.utils.errors import UserError
 
 
 class AskedScene(NamedTuple):
@@ -74,7 +75,13 @@ def ask_relation(rng: np.random.Generator) -> AskedScene:
     return AskedScene(scene, f"is the {first.name} {asked} the {second.name} ?", "yes" if true else "no")
 
 
-KINDS = (ask_color, ask_shape, ask_count, ask_existence, ask_relation)
+KINDS: Mapping[str, Callable[[np.random.Generator], AskedScene]] = {
+    "color": ask_color,
+    "shape": ask_shape,
+    "count": ask_count,
+    "existence": ask_existence,
+    "relation": ask_relation,
+}
 ANSWERS = (
     *(color.word for color in Color),
     *(str(shape) for shape in Shape),
@@ -86,14 +93,34 @@ ANSWERS = (
 
 
 class ShapesQuestions(ShapesImages, QuestionReader):
-    """One question of five kinds per image. Arguments as for `ShapesWorld`."""
+    """One question per image.
+
+    Args:
+        split: `train`, `val` or `test`.
+        num_samples: questions.
+        image_size: side in pixels.
+        seed: of the world; splits of one seed share no scene.
+        kinds: of questions, some of `color`, `shape`, `count`, `existence` and `relation`.
+
+    Raises:
+        UserError: an unknown kind.
+    """
 
     known_answers = ANSWERS
+
+    def __init__(
+        self, split: str, *, num_samples: int, image_size: int, seed: int = 0, kinds: Sequence[str] = tuple(KINDS)
+    ) -> None:
+        super().__init__(split, num_samples=num_samples, image_size=image_size, seed=seed)
+        unknown = [kind for kind in kinds if kind not in KINDS]
+        if unknown or not kinds:
+            raise UserError(f"{self.name}: kinds={list(kinds)}: give some of {', '.join(KINDS)}.")
+        self.kinds = tuple(kinds)
 
     def sample(self, index: int) -> AskedScene:
         """Scene, question and answer of one sample."""
         rng = self.rng(index)
-        return KINDS[rng.integers(len(KINDS))](rng)
+        return KINDS[self.kinds[rng.integers(len(self.kinds))]](rng)
 
     def scene(self, index: int) -> Scene:
         return self.sample(index).scene

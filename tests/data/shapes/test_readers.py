@@ -161,6 +161,13 @@ def test_questions_are_answered_by_the_image_and_not_by_their_words() -> None:
     assert sum(max(answers.values()) for answers in by_kind.values()) / 4000 < 0.36  # the best answer to each kind
 
 
+def test_only_the_kinds_of_question_that_are_asked_for_are_put() -> None:
+    reader = ShapesQuestions("val", num_samples=200, image_size=64, kinds=["count", "existence"])
+    assert {reader.question(index).question_type for index in range(200)} == {"how many", "is there"}
+    with pytest.raises(UserError, match="kinds=\\['taste'\\]: give some of color, shape, count, existence, relation"):
+        ShapesQuestions("val", num_samples=2, image_size=64, kinds=["taste"])
+
+
 def statement_holds(statement: str, left: Scene, right: Scene) -> bool:
     """Judge a statement by its words and the scenes alone."""
     words = statement.split()
