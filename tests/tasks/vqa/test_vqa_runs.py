@@ -141,7 +141,7 @@ def test_real_questions_are_learned_by_heart(shared: Path, tmp_path: Path) -> No
         "+data.val.images=:6",
         "data.min_answer_count=1",
         "optimization.max_steps=40",
-        "optimization.learning_rate=5e-3",
+        "optimization.learning_rate=2e-3",
         "trainer.log_every=100",
     ]
     metrics = train(training(overrides, tmp_path / "run"))
