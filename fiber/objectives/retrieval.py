@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from fiber.models.pair_model import PairEmbeddings, PairModel
@@ -31,7 +32,8 @@ class MatchingNegatives(StrEnum):
     RANDOM = "random"
     """The data: every other pair is of an image and another image's caption."""
     HARD = "hard"
-    """The batch of all processes: a negative text and a negative image per pair, drawn by contrastive similarity."""
+    """The batch of all processes: a negative text and a negative image per pair, drawn by contrastive similarity,
+    which is trained as well or stays as it was."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,7 @@ class RetrievalObjectiveConfig:
     """Which losses are minimised.
 
     Raises:
-        UserError: no loss at all, or matching that does not fit the contrastive loss.
+        UserError: no loss at all, or pairs joined at random with the contrastive loss, which takes all for true.
     """
 
     contrastive: bool
@@ -48,10 +50,10 @@ class RetrievalObjectiveConfig:
     """Embeddings of earlier pairs kept as contrastive keys; 0 = the current step's alone."""
 
     def __post_init__(self) -> None:
-        if self.contrastive == (self.matching is MatchingNegatives.RANDOM):
+        if self.matching is (MatchingNegatives.RANDOM if self.contrastive else MatchingNegatives.NONE):
             raise UserError(
                 f"objective.contrastive={str(self.contrastive).lower()} and objective.matching={self.matching} exclude "
-                "each other: give contrastive=true with matching=none or hard, or contrastive=false with random."
+                "each other: give contrastive=true with matching=none or hard, or contrastive=false with random or hard."
             )
 
 
@@ -94,7 +96,8 @@ class RetrievalObjective:
         if self.config.matching is MatchingNegatives.RANDOM:
             return {"itm": matching_loss(model.match(*encoded), inputs.matches.long())}
         clamp_temperature(model.temperature)
-        embeddings = PairEmbeddings(model.embed_image(encoded.image), model.embed_text(encoded.text))
+        with torch.set_grad_enabled(self.config.contrastive and torch.is_grad_enabled()):
+            embeddings = PairEmbeddings(model.embed_image(encoded.image), model.embed_text(encoded.text))
         current = DetachedEmbeddings(embeddings.image.detach(), embeddings.text.detach()).gather()
         keys = self.queue.keys(current) if self.queue else ContrastiveKeys(current)
         similarity = similarities(
@@ -105,7 +108,7 @@ class RetrievalObjective:
             temperature=model.temperature,
         )
         positive = own_rows(len(inputs.pairs), inputs.matches.device)
-        losses = {"itc": contrastive_loss(similarity, positive)}
+        losses = {"itc": contrastive_loss(similarity, positive)} if self.config.contrastive else {}
         if self.config.matching is MatchingNegatives.HARD:
             of_batch = Similarities(*(part[:, : len(current)] for part in similarity))
             negatives = draw_negatives(of_batch, positive, seed=self.seed, step=step)

@@ -49,6 +49,19 @@ def test_losses_are_those_of_pretraining_on_the_same_pairs(
     assert losses["itm"].item() == pytest.approx(expected.matching.item(), rel=1e-12)
 
 
+def test_hard_negatives_may_come_from_an_embedding_that_is_not_trained(
+    tiny_model: FiberForPretraining, make_inputs: MakeInputs
+) -> None:
+    inputs = retrieval_inputs(make_inputs(0))
+    config = RetrievalObjectiveConfig(contrastive=False, matching=MatchingNegatives.HARD)
+    losses = RetrievalObjective(config, normalize=normalize, seed=1)(tiny_model, inputs, step=3)
+    both = objective(MatchingNegatives.HARD)(tiny_model, inputs, step=3)
+    assert losses.keys() == {"itm"}
+    assert losses["itm"].item() == both["itm"].item()
+    losses["itm"].backward()
+    assert all(parameter.grad is None for parameter in tiny_model.contrastive_head.parameters())
+
+
 def test_a_queue_gives_keys_but_no_negatives(tiny_model: FiberForPretraining, make_inputs: MakeInputs) -> None:
     queued, alone = (objective(MatchingNegatives.HARD, queue_size=size) for size in (12, 0))
     pretraining = PretrainingObjective(PretrainingObjectiveConfig(queue_size=12), normalize=normalize, seed=1)
@@ -101,7 +114,7 @@ def test_evaluation_leaves_the_queue_alone(tiny_model: FiberForPretraining, make
 
 @pytest.mark.parametrize(
     ("contrastive", "matching"),
-    [(True, MatchingNegatives.RANDOM), (False, MatchingNegatives.NONE), (False, MatchingNegatives.HARD)],
+    [(True, MatchingNegatives.RANDOM), (False, MatchingNegatives.NONE)],
 )
 def test_losses_that_do_not_fit_are_refused(contrastive: bool, matching: MatchingNegatives) -> None:
     with pytest.raises(UserError, match=rf"objective\.matching={matching} exclude each other"):

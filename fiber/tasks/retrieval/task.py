@@ -68,7 +68,8 @@ class RetrievalFineTuning(FineTuning):
 
     @property
     def needs_negatives(self) -> bool:
-        return self.objective.config.contrastive
+        config = self.objective.config
+        return config.contrastive or config.matching is MatchingNegatives.HARD
 
     def idle_modules(self) -> Iterator[nn.Module]:
         config = self.objective.config
