@@ -52,13 +52,18 @@ def ask_count(rng: np.random.Generator) -> AskedScene:
 
 
 def ask_existence(rng: np.random.Generator) -> AskedScene:
-    """`is there a small red circle ?`; where there is none, colour or shape of an object is wrong."""
+    """`is there a small red circle ?`; where there is none, colour or shape of an object is another.
+
+    The scenes are alike in both cases, so that the image alone tells nothing.
+    """
     look = random_look(rng)
+    scene = random_scene(rng, [look, different_look(rng, look, "color", "shape")])
     other = different_look(rng, look, "color", "shape")
+    near_misses = (look._replace(color=other.color), look._replace(shape=other.shape))
+    absent = [asked for asked in near_misses if asked not in (item.look for item in scene.objects)]
     present = bool(rng.integers(2))
-    near_miss = Look(other.color, look.shape, look.size) if rng.integers(2) else look._replace(shape=other.shape)
-    scene = random_scene(rng, [look if present else near_miss, other])
-    return AskedScene(scene, f"is there a {look.name} ?", "yes" if present else "no")
+    asked = look if present else absent[rng.integers(len(absent))]
+    return AskedScene(scene, f"is there a {asked.name} ?", "yes" if present else "no")
 
 
 def ask_relation(rng: np.random.Generator) -> AskedScene:

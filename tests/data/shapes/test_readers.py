@@ -161,6 +161,17 @@ def test_questions_are_answered_by_the_image_and_not_by_their_words() -> None:
     assert sum(max(answers.values()) for answers in by_kind.values()) / 4000 < 0.36  # the best answer to each kind
 
 
+def test_the_image_alone_does_not_tell_whether_something_is_there() -> None:
+    reader = ShapesQuestions("train", num_samples=3000, image_size=64, kinds=["existence"])
+    shared: dict[str, list[bool]] = defaultdict(list)
+    for index in range(3000):
+        first, second = (item.look for item in reader.scene(index).objects)
+        [answer] = reader.question(index).answers
+        shared[answer.text].append(first.color == second.color or first.shape == second.shape)
+    assert sum(shared["yes"]) == sum(shared["no"]) == 0
+    assert 0.45 < len(shared["yes"]) / 3000 < 0.55
+
+
 def test_only_the_kinds_of_question_that_are_asked_for_are_put() -> None:
     reader = ShapesQuestions("val", num_samples=200, image_size=64, kinds=["count", "existence"])
     assert {reader.question(index).question_type for index in range(200)} == {"how many", "is there"}
