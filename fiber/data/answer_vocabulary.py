@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from fiber.data.answer_normalization import normalize_answer
 from fiber.data.readers.files import read_json
 from fiber.data.records import Answer
-from fiber.evaluation.answer_normalization import normalize_answer
 from fiber.utils.errors import UserError
 
 EXPECTED = 'a vocabulary of answers: ["yes", "no", ...], or {"yes": 0, "no": 1, ...} with every number once'

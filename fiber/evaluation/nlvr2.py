@@ -8,11 +8,10 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
+from fiber.data.statement_labels import LABELS
 from fiber.utils.errors import UserError
 
 EXPECTED = "lines such as dev-850-2-0,True"
-LABELS = {"True": True, "False": False}
-"""As files of labels and predictions write them."""
 MAX_NAMED = 3
 
 

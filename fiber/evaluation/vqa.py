@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from fiber.data.answer_normalization import normalize_answer
 from fiber.data.readers.files import read_json
 from fiber.data.records import Question
-from fiber.evaluation.answer_normalization import normalize_answer
 from fiber.utils.errors import UserError
 
 ENOUGH_ANNOTATORS = 3

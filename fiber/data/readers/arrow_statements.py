@@ -7,7 +7,7 @@ from PIL import Image
 from fiber.data.readers.arrow_tables import ArrowTables, NestedSamples
 from fiber.data.readers.task_readers import StatementReader
 from fiber.data.records import Statement
-from fiber.evaluation.nlvr2 import LABELS
+from fiber.data.statement_labels import LABELS
 from fiber.utils.errors import UserError
 
 EXPECTED = (

@@ -9,7 +9,7 @@ from PIL import Image
 from fiber.data.readers.files import load_rgb, require_file, require_folder
 from fiber.data.readers.task_readers import StatementReader
 from fiber.data.records import Statement
-from fiber.evaluation.nlvr2 import LABELS
+from fiber.data.statement_labels import LABELS
 from fiber.utils.errors import UserError
 
 EXPECTED = 'NLVR2\'s lines: {"identifier": "dev-850-0-0", "sentence", "label": "True" or "False"}'

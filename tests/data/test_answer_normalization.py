@@ -2,7 +2,7 @@
 
 import pytest
 
-from fiber.evaluation.answer_normalization import CONTRACTIONS, normalize_answer
+from fiber.data.answer_normalization import CONTRACTIONS, normalize_answer
 
 
 @pytest.mark.parametrize(
