@@ -47,7 +47,7 @@ class GalleryImages(ReplacingDataset[GallerySample]):
 
 @dataclass(frozen=True)
 class GalleryTexts:
-    """All captions of a split, image by image in the reader's order."""
+    """All captions of a split as published, repetitions among them, image by image in the reader's order."""
 
     name: str
     """Of the split, for messages."""
@@ -61,6 +61,8 @@ class GalleryTexts:
     """int64 T, the image that each caption belongs to."""
     number: Tensor
     """int64 T, place of a caption among its image's, from 0."""
+    distinct: Tensor
+    """int64, captions that none before them of their image equals: those that the original ranks."""
     image_ids: tuple[str, ...]
     """I, the data set's own."""
 
@@ -73,8 +75,9 @@ class GalleryTexts:
         """
         if len(reader) == 0:
             raise UserError(f"{reader.name}: the split holds no image with a caption.")
-        grouped = [reader.captions(index) for index in range(len(reader))]
+        grouped = [reader.references(index) for index in range(len(reader))]
         captions = tuple(caption for group in grouped for caption in group)
+        first = [group.index(caption) == number for group in grouped for number, caption in enumerate(group)]
         encoded = tokenizer.encode(captions, max_text_length)
         return cls(
             name=reader.name,
@@ -83,6 +86,7 @@ class GalleryTexts:
             mask=encoded.mask,
             image=torch.tensor([index for index, group in enumerate(grouped) for _ in group]),
             number=torch.tensor([number for group in grouped for number in range(len(group))]),
+            distinct=torch.tensor(first).nonzero().squeeze(1),
             image_ids=tuple(reader.image_id(index) for index in range(len(reader))),
         )
 
@@ -94,5 +98,5 @@ class GalleryTexts:
 
     @property
     def standard(self) -> Tensor:
-        """The first five captions of every image, int64."""
+        """The first five captions of every image as published, int64."""
         return (self.number < STANDARD_CAPTIONS).nonzero().squeeze(1)

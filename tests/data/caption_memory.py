@@ -13,18 +13,23 @@ class CaptionMemory(CaptionReader):
     Args:
         captions: number of captions of every image.
         broken: images that cannot be read.
+        repeated: images whose first caption was published twice.
     """
 
     name = "memory"
 
-    def __init__(self, captions: Sequence[int], *, broken: Sequence[int] = ()) -> None:
-        self.counts, self.broken = list(captions), set(broken)
+    def __init__(self, captions: Sequence[int], *, broken: Sequence[int] = (), repeated: Sequence[int] = ()) -> None:
+        self.counts, self.broken, self.repeated = list(captions), set(broken), set(repeated)
 
     def __len__(self) -> int:
         return len(self.counts)
 
     def captions(self, index: int) -> Sequence[str]:
         return [f"image {index} caption {number}" for number in range(self.counts[index])]
+
+    def references(self, index: int) -> Sequence[str]:
+        captions = self.captions(index)
+        return [*captions[: index in self.repeated], *captions]
 
     def image_id(self, index: int) -> str:
         return f"id{index}"

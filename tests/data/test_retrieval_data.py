@@ -112,8 +112,8 @@ def test_pairs_are_collated(tokenizer: TextTokenizer) -> None:
     assert set(batch.broken) == {"memory/1"}
 
 
-def texts(counts: Sequence[int], tokenizer: TextTokenizer) -> GalleryTexts:
-    return GalleryTexts.read(CaptionMemory(counts), tokenizer, max_text_length=12)
+def texts(counts: Sequence[int], tokenizer: TextTokenizer, repeated: Sequence[int] = ()) -> GalleryTexts:
+    return GalleryTexts.read(CaptionMemory(counts, repeated=repeated), tokenizer, max_text_length=12)
 
 
 def test_a_gallery_holds_every_caption_in_order(tokenizer: TextTokenizer) -> None:
@@ -122,7 +122,16 @@ def test_a_gallery_holds_every_caption_in_order(tokenizer: TextTokenizer) -> Non
     assert gallery.image.tolist() == [0] * 2 + [1] * 6 + [2]
     assert gallery.text_ids == ["id0#0", "id0#1", *(f"id1#{number}" for number in range(6)), "id2#0"]
     assert gallery.standard.tolist() == [0, 1, 2, 3, 4, 5, 6, 8]  # without the sixth of the second image
+    assert gallery.distinct.tolist() == list(range(9))
     assert tokenizer.decode(gallery.token_ids[7].tolist()) == "image 1 caption 5"
+
+
+def test_a_caption_published_twice_counts_among_the_first_five(tokenizer: TextTokenizer) -> None:
+    gallery = texts([2, 6], tokenizer, repeated=[0, 1])
+    assert gallery.captions[:3] == ("image 0 caption 0", "image 0 caption 0", "image 0 caption 1")
+    assert gallery.text_ids == [*(f"id0#{number}" for number in range(3)), *(f"id1#{number}" for number in range(7))]
+    assert [gallery.captions[index][-1] for index in gallery.standard.tolist()] == list("00100123")
+    assert [gallery.captions[index][-1] for index in gallery.distinct.tolist()] == list("01012345")
 
 
 def test_an_empty_gallery_is_named(tokenizer: TextTokenizer) -> None:

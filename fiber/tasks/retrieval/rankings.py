@@ -84,10 +84,10 @@ class Protocol(NamedTuple):
 
 
 def protocols(texts: GalleryTexts) -> Iterator[Protocol]:
-    """The standard one of five captions per image, and the original's of all where some image has more."""
+    """The standard one of five captions per image, and the original's of all different ones where these are others."""
     yield Protocol("", texts.standard)
-    if len(texts.standard) < len(texts.captions):
-        yield Protocol("_all_captions", torch.arange(len(texts.captions)))
+    if not torch.equal(texts.standard, texts.distinct):
+        yield Protocol("_all_captions", texts.distinct)
 
 
 class Tables(NamedTuple):

@@ -36,10 +36,14 @@ COUNTS = (1, 3, 2, 6, 1, 2, 3)
 ALL = ("itc", "itm", "reranked")
 
 
+def make_texts(repeated: Sequence[int] = ()) -> GalleryTexts:
+    tokenizer = train_tokenizer(["image caption 0 1 2 3 4 5 6 7 8 9"], 300)
+    return GalleryTexts.read(CaptionMemory(COUNTS, repeated=repeated), tokenizer, max_text_length=10)
+
+
 @pytest.fixture(scope="module")
 def texts() -> GalleryTexts:
-    tokenizer = train_tokenizer(["image caption 0 1 2 3 4 5 6 7 8 9"], 300)
-    return GalleryTexts.read(CaptionMemory(COUNTS), tokenizer, max_text_length=10)
+    return make_texts()
 
 
 @pytest.fixture
@@ -87,10 +91,14 @@ def with_prefix(prefix: str, values: dict[str, float]) -> dict[str, float]:
     return {prefix + name: value for name, value in values.items()}
 
 
-def test_recall_is_that_of_whole_passes_under_both_protocols(model: FiberForRetrieval, texts: GalleryTexts) -> None:
+@pytest.mark.parametrize(("repeated", "num_standard", "num_distinct"), [((), 17, 18), ((1, 3), 18, 18)])
+def test_recall_is_that_of_whole_passes_under_both_protocols(
+    model: FiberForRetrieval, repeated: Sequence[int], num_standard: int, num_distinct: int
+) -> None:
+    texts = make_texts(repeated)
     contrastive, matching = whole_passes(model, texts)
-    standard = texts.standard
-    assert len(standard) == len(texts.captions) - 1
+    standard, distinct = texts.standard, texts.distinct
+    assert (len(standard), len(distinct)) == (num_standard, num_distinct)
     evaluator = make_evaluator(texts, ["itc", "itm"])
     run(evaluator, model)
     torch.testing.assert_close(torch.stack(evaluator.scores.contrastive), contrastive, rtol=0, atol=1e-5)
@@ -98,7 +106,8 @@ def test_recall_is_that_of_whole_passes_under_both_protocols(model: FiberForRetr
     expected = {}
     for name, scores in (("retrieval", contrastive), ("retrieval_itm", matching)):
         expected |= with_prefix(f"{name}/", retrieval_recall(scores[:, standard], texts.image[standard]).named())
-        expected |= with_prefix(f"{name}_all_captions/", retrieval_recall(scores, texts.image).named())
+        recall = retrieval_recall(scores[:, distinct], texts.image[distinct])
+        expected |= with_prefix(f"{name}_all_captions/", recall.named())
     assert evaluator.finish().metrics == expected
     assert 0 < expected["retrieval_itm/text_to_image_r5"] < 1
 
@@ -142,7 +151,7 @@ def test_reranking_matches_the_best_of_either_direction_alone(model: FiberForRet
     run(evaluator, model)
     matched = torch.stack(evaluator.scores.matching).isfinite()
     wanted = torch.zeros_like(matched)
-    for columns in (texts.standard, torch.arange(len(texts.captions))):
+    for columns in (texts.standard, texts.distinct):
         part = torch.zeros(len(COUNTS), len(columns), dtype=torch.bool)
         part.scatter_(1, contrastive[:, columns].topk(2, dim=1).indices, True)
         part.scatter_(0, contrastive[:, columns].topk(2, dim=0).indices, True)
