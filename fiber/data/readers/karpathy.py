@@ -13,6 +13,8 @@ EXPECTED = 'Karpathy\'s splits: {"images": [{"filename", "split", "sentences": [
 class KarpathyCaptions(ImageListReader):
     """Images of one split, or of several joined with `+` (`train+restval`).
 
+    Images are identified by COCO's number, or by their file name as in Flickr30k's own files.
+
     Args:
         annotation_file: `dataset_coco.json` or `dataset_flickr30k.json`.
         image_folder: holds `train2014/` and `val2014/` for COCO, the images themselves for Flickr30k.
@@ -35,7 +37,7 @@ class KarpathyCaptions(ImageListReader):
             raise UserError(f"{path} has no split {split!r}: it holds {', '.join(sorted(known))}.")
         files = [
             CaptionedFile(
-                str(image.get("cocoid", image.get("imgid", image["filename"]))),
+                str(image.get("cocoid", image["filename"])),
                 str(folder / image.get("filepath", "") / image["filename"]),
                 tuple(sentence["raw"] for sentence in image["sentences"]),
             )

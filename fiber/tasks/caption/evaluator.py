@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ NUM_REFERENCES = 5
 """References drawn beside an image."""
 NUM_NAMED = 10
 """Images named in a message."""
+COCO_FILE = re.compile(r"COCO_\w+_(?P<number>[0-9]+)\.\w+")
 
 log = logging.getLogger(__name__)
 
@@ -108,5 +110,8 @@ class CaptionEvaluator(SplitEvaluator[CaptionBatch, str]):
 
 
 def result_id(image_id: str) -> int | str:
-    """COCO numbers its images; other identifiers stay as they are."""
+    """COCO's number of an image, also from its file name (`COCO_val2014_000000391895.jpg`); others as they are."""
+    named = COCO_FILE.fullmatch(image_id)
+    if named is not None:
+        return int(named["number"])
     return int(image_id) if image_id.isdecimal() and str(int(image_id)) == image_id else image_id

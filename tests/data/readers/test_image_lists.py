@@ -45,12 +45,25 @@ def test_karpathy_splits_of_real_files(shared: Path, split: str, images: int, ca
     assert all(reader.load_image(index).size[0] > 0 for index in range(images))
 
 
+def test_an_image_is_identified_by_its_number_or_else_by_its_file_name(tmp_path: Path) -> None:
+    common = {"split": "val", "sentences": [{"raw": "x"}]}
+    images = [
+        common | {"filename": "COCO_val2014_000000000042.jpg", "filepath": "val2014", "cocoid": 42, "imgid": 0},
+        common | {"filename": "1000092795.jpg", "imgid": 1},
+    ]
+    file = write(tmp_path / "dataset.json", {"images": images})
+    reader = KarpathyCaptions(file, image_folder=str(tmp_path), split="val")
+    assert [reader.image_id(index) for index in range(2)] == ["42", "1000092795.jpg"]
+
+
 def test_karpathy_flickr30k_of_real_files(shared: Path) -> None:
     mini = shared / "data/mini"
     file, folder = str(mini / "karpathy/dataset_flickr30k.json"), str(mini / "flickr30k/flickr30k-images")
     train = KarpathyCaptions(file, image_folder=folder, split="train")
     test = KarpathyCaptions(file, image_folder=folder, split="test")
     assert (len(train), len(test), len(train.captions(0))) == (7, 1, 5)
+    names = [image["filename"] for image in json.loads(Path(file).read_text())["images"] if image["split"] == "train"]
+    assert [train.image_id(index) for index in range(7)] == names
     assert pickle.loads(pickle.dumps(train)).load_image(6).size == train.load_image(6).size
 
 

@@ -118,5 +118,8 @@ def test_the_real_test_split_is_judged_as_the_evaluator_does(shared: Path) -> No
     assert scores["bleu_4"] == pytest.approx(1, abs=1e-8) and 2 < scores["cider"] < 10
 
 
-def test_only_numbers_become_numbers_in_the_result_file() -> None:
-    assert [result_id(image) for image in ("391895", "0042", "a1", "")] == [391895, "0042", "a1", ""]
+def test_numbers_and_coco_s_file_names_become_numbers_in_the_result_file() -> None:
+    numbers = {"391895": 391895, "COCO_val2014_000000391895.jpg": 391895, "COCO_train2014_000000000009.jpg": 9}
+    assert {image: result_id(image) for image in numbers} == numbers
+    for image in ("0042", "a1", "", "1000092795.jpg", "trip_12.jpg", "COCO_val2014.jpg"):
+        assert result_id(image) == image
