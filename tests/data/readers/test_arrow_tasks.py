@@ -69,6 +69,20 @@ def test_every_sentence_of_a_pair_is_a_statement(tmp_path: Path) -> None:
     assert reader.name == "nlvr2_0"
 
 
+def test_a_sentence_that_comes_twice_is_two_statements(tmp_path: Path) -> None:
+    rows = [("dev-7-2", ["a dog", "a dog", "a cat"], ["True", "False", "True"]), ("dev-7-0", ["a dog"], ["True"])]
+    reader = ArrowStatements([pairs(tmp_path / "a.arrow", rows)])
+    identifiers = [reader.statement(index).identifier for index in range(4)]
+    assert identifiers == ["dev-7-2-0", "dev-7-2-1", "dev-7-2-2", "dev-7-0-0"]
+
+
+def test_a_pair_in_two_rows_is_refused(tmp_path: Path) -> None:
+    pairs(tmp_path / "0.arrow", [("dev-7-1", ["a dog"], ["True"]), ("dev-7-2", ["a dog"], ["True"])])
+    pairs(tmp_path / "1.arrow", [("dev-7-0", ["a dog"], ["True"]), ("dev-7-2", ["a cat"], ["True"])])
+    with pytest.raises(UserError, match=r"1\.arrow:1 is about dev-7-2, as is .*0\.arrow:1"):
+        ArrowStatements([str(tmp_path / "*.arrow")])
+
+
 def test_tables_of_the_real_samples_say_what_the_json_says(shared: Path, tmp_path: Path) -> None:
     folder = shared / "data/mini/nlvr2"
     published = Nlvr2Statements(str(folder / "data/dev.json"), image_folder=str(folder))
