@@ -31,7 +31,6 @@ class QuestionBatch(TensorBatch):
     text_mask: Tensor  # bool B L, True = real token
     targets: Tensor  # float32 B A, soft labels in [0, 1]
     sample: Tensor  # int64 B, SampleKey.sample
-    questions: tuple[str, ...]
     broken: tuple[str, ...]
 
     def __len__(self) -> int:

@@ -24,8 +24,7 @@ class QuestionCollator:
         self.num_answers = num_answers
 
     def __call__(self, samples: Sequence[QuestionSample]) -> QuestionBatch:
-        questions = tuple(sample.question for sample in samples)
-        text = self.tokenizer.encode(questions, self.max_text_length)
+        text = self.tokenizer.encode([sample.question for sample in samples], self.max_text_length)
         return QuestionBatch(
             image=torch.stack([sample.image for sample in samples]),
             text_ids=text.ids,
@@ -34,7 +33,6 @@ class QuestionCollator:
                 [sample.labels for sample in samples], [sample.scores for sample in samples], self.num_answers
             ),
             sample=torch.tensor([sample.key.sample for sample in samples]),
-            questions=questions,
             broken=tuple(location for sample in samples for location in sample.broken),
         )
 

@@ -56,7 +56,6 @@ def batch(samples: Sequence[int], labels: Sequence[int]) -> QuestionBatch:
         text_mask=torch.ones(len(samples), 2, dtype=torch.bool),
         targets=torch.zeros(len(samples), len(VOCABULARY)),
         sample=torch.tensor(samples),
-        questions=("?",) * len(samples),
         broken=(),
     )
 
