@@ -17,7 +17,6 @@ class CaptionSample(NamedTuple):
     image: Tensor  # uint8 3 S S, RGB
     caption: str
     references: tuple[str, ...]  # all captions of the image
-    image_id: str  # the data set's own
     key: SampleKey
     broken: tuple[str, ...]  # locations of broken images passed over on the way to this one
 
@@ -32,7 +31,6 @@ class CaptionBatch(TensorBatch):
     sample: Tensor  # int64 B, SampleKey.sample
     draw: Tensor  # int64 B, SampleKey.draw
     references: tuple[tuple[str, ...], ...]
-    image_ids: tuple[str, ...]
     broken: tuple[str, ...]
 
     def __len__(self) -> int:

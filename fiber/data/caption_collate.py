@@ -29,6 +29,5 @@ class CaptionCollator:
             sample=torch.tensor([sample.key.sample for sample in samples]),
             draw=torch.tensor([sample.key.draw for sample in samples]),
             references=tuple(sample.references for sample in samples),
-            image_ids=tuple(sample.image_id for sample in samples),
             broken=tuple(location for sample in samples for location in sample.broken),
         )

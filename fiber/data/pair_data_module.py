@@ -45,7 +45,7 @@ class PairDataModule(TrainingDataModule):
         transform = config.transform()
         sources = [
             PairDataset(
-                reader, transform=transform, seed=config.seed, training=True, max_pairs=config.max_train_samples
+                reader, transform=transform, seed=config.seed, training=True, max_samples=config.max_train_samples
             )
             for reader in train
         ]

@@ -16,8 +16,10 @@ from fiber.data.caption_dataset import CaptionDataset
 from fiber.data.readers.base import BrokenImageError, CaptionReader
 from fiber.data.readers.karpathy import KarpathyCaptions
 from fiber.data.tokenization import TextTokenizer, train_tokenizer
-from fiber.data.transforms import PixelTransform, RandAugmentTransform, ResizeTransform
+from fiber.data.transforms import RandAugmentTransform, ResizeTransform
 from fiber.utils.errors import UserError
+
+from .noted_flips import NotedFlips
 
 
 class Memory(CaptionReader):
@@ -58,7 +60,8 @@ def test_training_shows_every_caption_and_evaluation_every_image_once() -> None:
     assert [learned[SampleKey(index, 0)].caption for index in range(len(learned))] == [
         caption for captions in CAPTIONS for caption in captions
     ]
-    assert [judged[SampleKey(index, 0)].image_id for index in range(len(judged))] == ["id0", "id1", "id2"]
+    assert [int(judged[SampleKey(index, 0)].image[0, 0, 0]) for index in range(len(judged))] == [0, 1, 2]
+    assert [judged[SampleKey(index, 0)].caption for index in range(3)] == ["a dog", "a cat", "one bird"]
     assert [judged[SampleKey(index, 0)].references for index in range(3)] == [tuple(one) for one in CAPTIONS]
     assert [int(learned[SampleKey(index, 0)].image[0, 0, 0]) for index in range(6)] == [0, 0, 1, 2, 2, 2]
     assert len(dataset(Memory(*CAPTIONS), training=True, max_samples=4)) == 4
@@ -67,22 +70,11 @@ def test_training_shows_every_caption_and_evaluation_every_image_once() -> None:
 def test_a_broken_image_is_replaced_in_training_and_an_error_in_evaluation() -> None:
     reader = Memory(*CAPTIONS, broken=[1])
     sample = dataset(reader, training=True)[SampleKey(2, 5)]
-    assert sample.broken[0] == "memory/1" and sample.image_id != "id1" and sample.key == SampleKey(2, 5)
-    assert sample.caption in sample.references == tuple(CAPTIONS[int(sample.image_id[2:])])
+    assert sample.broken[0] == "memory/1" and sample.key == SampleKey(2, 5)
+    image = int(sample.image[0, 0, 0])
+    assert image != 1 and sample.caption in sample.references == tuple(CAPTIONS[image])
     with pytest.raises(UserError, match="cannot evaluate without memory/1"):
         dataset(reader, training=False)[SampleKey(1, 0)]
-
-
-class NotedFlips(PixelTransform):
-    """Remembers what it was told."""
-
-    def __init__(self) -> None:
-        super().__init__(32)
-        self.flips: list[bool | None] = []
-
-    def square(self, image: Image.Image, rng: np.random.Generator, *, flip: bool | None) -> Image.Image:
-        self.flips.append(flip)
-        return image
 
 
 def test_an_image_is_not_flipped_if_one_of_its_captions_tells_left_from_right() -> None:
@@ -125,7 +117,7 @@ def test_batches_hold_captions_references_and_where_they_come_from() -> None:
     assert batch.text_ids[0, 0] == tokenizer.bos_id and tokenizer.eos_id in batch.text_ids[0]
     assert (batch.sample.tolist(), batch.draw.tolist()) == ([0, 5], [7, 8])
     assert batch.references == (("a dog", "the dog"), ("one bird", "a bird", "birds"))
-    assert batch.image_ids == ("id0", "id2") and batch.broken == ()
+    assert batch.image[:, 0, 0, 0].tolist() == [0, 2] and batch.broken == ()
 
 
 def decoded(ids: Tensor, tokenizer: TextTokenizer) -> list[str]:
@@ -176,4 +168,6 @@ def test_the_real_validation_split_has_five_references_and_an_image_each(shared:
     samples = dataset(reader, training=False)
     assert len(samples) == 14
     assert all(len(reader.references(index)) >= 5 for index in range(14))
-    assert [samples[SampleKey(index, 0)].image_id for index in range(14)] == [reader.image_id(i) for i in range(14)]
+    for index in range(14):
+        expected = ResizeTransform(32)(reader.load_image(index), np.random.default_rng())
+        assert torch.equal(samples[SampleKey(index, 0)].image, expected)

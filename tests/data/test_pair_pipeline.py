@@ -16,6 +16,8 @@ from fiber.data.tokenization import TextTokenizer, train_tokenizer
 from fiber.data.transforms import ResizeTransform
 from fiber.utils.errors import UserError
 
+from .noted_flips import NotedFlips
+
 
 class Memory(CaptionReader):
     """Images of one grey value each, with `captions` captions; some are broken."""
@@ -64,6 +66,18 @@ def test_every_image_comes_with_each_of_its_captions() -> None:
         (image, f"image {image} caption {number}") for image in range(3) for number in range(2)
     ]
     assert [int(sample.image[0, 0, 0]) for sample in samples] == [0, 0, 1, 1, 2, 2]
+
+
+def test_an_image_is_not_flipped_if_its_caption_tells_left_from_right() -> None:
+    class Directed(Memory):
+        def captions(self, index: int) -> Sequence[str]:
+            return ["a dog", "a dog at the left", "The rightmost dog", "it is bright"]
+
+    transform = NotedFlips()
+    pairs = PairDataset(Directed(1, captions=4), transform=transform, seed=0, training=True)
+    for index in range(len(pairs)):
+        pairs[SampleKey(index, 0)]
+    assert transform.flips == [None, False, False, None]
 
 
 def test_a_broken_image_is_replaced_by_one_that_the_draw_decides() -> None:

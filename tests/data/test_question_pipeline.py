@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -16,8 +15,10 @@ from fiber.data.readers.task_readers import QuestionReader
 from fiber.data.records import Answer, Question
 from fiber.data.shapes.questions import ANSWERS, ShapesQuestions
 from fiber.data.tokenization import train_tokenizer
-from fiber.data.transforms import PixelTransform, RandAugmentTransform, ResizeTransform
+from fiber.data.transforms import PixelTransform, ResizeTransform
 from fiber.utils.errors import UserError
+
+from .noted_flips import NotedFlips
 
 VOCABULARY = AnswerVocabulary(["yes", "no", "left"])
 
@@ -83,18 +84,6 @@ def test_a_broken_image_is_replaced_in_training_and_refused_in_evaluation() -> N
         dataset(reader, training=False)[SampleKey(4, 0)]
 
 
-class Seen(RandAugmentTransform):
-    """Notes whether flipping was ruled out."""
-
-    def __init__(self) -> None:
-        super().__init__(32)
-        self.flips: list[bool | None] = []
-
-    def __call__(self, image: Image.Image, rng: np.random.Generator, *, flip: bool | None = None) -> torch.Tensor:
-        self.flips.append(flip)
-        return super().__call__(image, rng, flip=flip)
-
-
 @pytest.mark.parametrize(
     ("text", "answers", "flip"),
     [("is it red ?", [YES], None), ("what is left of it ?", [YES], False), ("which side ?", [LEFT], False)],
@@ -102,7 +91,7 @@ class Seen(RandAugmentTransform):
 def test_pictures_of_questions_about_left_and_right_are_not_flipped(
     text: str, answers: list[Answer], flip: bool | None
 ) -> None:
-    transform = Seen()
+    transform = NotedFlips()
     dataset(Memory([answers], text=text), training=True, transform=transform)[SampleKey(0, 0)]
     assert transform.flips == [flip]
 

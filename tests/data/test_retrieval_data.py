@@ -27,8 +27,8 @@ def tokenizer() -> TextTokenizer:
     return train_tokenizer(["image caption 0 1 2 3 4 5 6 7 8 9"], 400)
 
 
-def matching(reader: CaptionReader, *, random_negatives: bool = True, max_pairs: int | None = None) -> MatchingPairs:
-    pairs = PairDataset(reader, transform=ResizeTransform(32), seed=0, training=True, max_pairs=max_pairs)
+def matching(reader: CaptionReader, *, random_negatives: bool = True, max_samples: int | None = None) -> MatchingPairs:
+    pairs = PairDataset(reader, transform=ResizeTransform(32), seed=0, training=True, max_samples=max_samples)
     return MatchingPairs(pairs, random_negatives=random_negatives)
 
 
@@ -73,7 +73,7 @@ def test_captions_that_do_not_match_are_drawn_evenly_from_all_others() -> None:
 
 
 def test_a_part_of_the_pairs_gives_captions_of_that_part_alone() -> None:
-    pairs = matching(CaptionMemory([2, 3, 2]), max_pairs=3)  # one caption of image 1
+    pairs = matching(CaptionMemory([2, 3, 2]), max_samples=3)  # one caption of image 1
     assert {pairs[SampleKey(0, draw)].caption for draw in range(1, 40, 2)} == {"image 1 caption 0"}
     assert {captioned_image(pairs[SampleKey(2, draw)]) for draw in range(1, 40, 2)} == {0}
 

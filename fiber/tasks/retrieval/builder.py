@@ -45,7 +45,7 @@ class RetrievalBuilder(TaskBuilder):
             transform=self.data.transform(),
             seed=self.data.seed,
             training=True,
-            max_pairs=self.data.max_train_samples,
+            max_samples=self.data.max_train_samples,
         )
         return MatchingPairs(pairs, random_negatives=self.objective.matching is MatchingNegatives.RANDOM)
 
