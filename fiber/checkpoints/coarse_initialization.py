@@ -5,6 +5,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from fiber.checkpoints.initialization import (
+    BACKBONE,
     OURS,
     InitializationReport,
     State,
@@ -15,8 +16,6 @@ from fiber.checkpoints.initialization import (
 )
 from fiber.checkpoints.original_coarse import IMAGE_PREFIX, TEXT_PREFIX, from_original, image_layer_names, text_names
 from fiber.models.fusion_backbone import FusionBackbone
-
-BACKBONE = "backbone."
 
 
 def initialize_from_coarse(detector: nn.Module, backbone: FusionBackbone, path: Path) -> InitializationReport:

@@ -12,11 +12,13 @@ from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from fiber.checkpoints.original_coarse import IMAGE_PREFIX
 from fiber.checkpoints.position_bias import resize_position_bias
-from fiber.checkpoints.run_folder import BEST, LAST, checkpoint_folder
+from fiber.checkpoints.run_folder import BEST, LAST, checkpoint_folder, is_sharded, refuse_sharded
 from fiber.utils.errors import UserError
 
 OURS = "model."
 """Beginning of the model's tensors in a checkpoint of a run."""
+BACKBONE = "backbone."
+"""Beginning of the backbone's tensors in a model."""
 POSITION_BIAS = "relative_position_bias"
 
 State = Mapping[str, Tensor]
@@ -58,13 +60,16 @@ def find_checkpoint_file(init_from: str | None) -> Path | None:
     if init_from is None:
         return None
     path = Path(init_from)
-    candidates = [checkpoint_folder(path) / name for name in (BEST, LAST)] if path.is_dir() else [path]
-    found = next((candidate for candidate in candidates if candidate.is_file()), None)
-    if found is None:
+    candidates = [path]
+    if path.is_dir() and not is_sharded(path):
+        candidates = [checkpoint_folder(path) / name for name in (BEST, LAST)]
+    found = next((candidate for candidate in candidates if candidate.exists()), None)
+    if found is None or (found.is_dir() and not is_sharded(found)):
         raise UserError(
             f"init_from={init_from} holds no checkpoint: give the directory of a coarse run, a checkpoint file, or "
             "null to start without one."
         )
+    refuse_sharded(found, key="init_from")
     return found
 
 
@@ -126,17 +131,9 @@ def fit(tensors: dict[str, Tensor], own: State, *, window_size: int, path: Path)
         tensors[name] = resize_position_bias(tensors[name], window_size)
     for name in changed:
         if tensors[name].shape != own[name].shape:
+            hint = " Give the tokeniser of that run, tokenizer.path=RUN/tokenizer." if "word" in name else ""
             raise UserError(
                 f"init_from={path}: {name} is {tuple(tensors[name].shape)}, this model's is {tuple(own[name].shape)}."
-                f"{remedy(name)}"
+                f"{hint}"
             )
     return resized
-
-
-def remedy(name: str) -> str:
-    """What mends a tensor whose size follows from the data."""
-    if "word" in name:
-        return " Give the tokeniser of that run, tokenizer.path=RUN/tokenizer."
-    if name.startswith("classifier.layers.3."):
-        return " Give the answers of that run, data.answers=RUN/answers.json."
-    return ""

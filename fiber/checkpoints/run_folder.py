@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from fiber.utils.errors import UserError
+
 CONFIG_FILE = "config.yaml"
 TOKENIZER_FOLDER = "tokenizer"
 LAST = "last.ckpt"
@@ -10,5 +12,23 @@ SHARDED_META = "meta.pt"
 """File of a sharded checkpoint that holds everything but tensors."""
 
 
+CONSOLIDATE = "python -m torch.distributed.checkpoint.format_utils dcp_to_torch"
+
+
 def checkpoint_folder(run_dir: Path) -> Path:
     return run_dir / "checkpoints"
+
+
+def is_sharded(checkpoint: Path) -> bool:
+    """Whether a checkpoint is a folder with a part of every process."""
+    return (checkpoint / SHARDED_META).exists()
+
+
+def refuse_sharded(checkpoint: Path, *, key: str) -> None:
+    """Raise a UserError that says how to make one file of a sharded checkpoint, which the option `key` names."""
+    if is_sharded(checkpoint):
+        whole = checkpoint.with_name(f"{checkpoint.stem}_whole{checkpoint.suffix}")
+        raise UserError(
+            f"{key}={checkpoint} is sharded over processes: make one file of it with "
+            f"`{CONSOLIDATE} {checkpoint} {whole}`, and give {key}={whole}."
+        )

@@ -1,11 +1,12 @@
 """A model of a coarse task from a checkpoint of another one, ours or the original's."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from fiber.checkpoints.initialization import (
+    BACKBONE,
     OURS,
     InitializationReport,
     State,
@@ -16,20 +17,19 @@ from fiber.checkpoints.initialization import (
 )
 from fiber.checkpoints.original_coarse import TensorName, from_original
 
-BACKBONE = "backbone."
-
 
 def initialize_task(
-    model: nn.Module, names: Sequence[TensorName], path: Path, *, window_size: int, fresh: Collection[str] = ()
+    model: nn.Module, names: Sequence[TensorName], path: Path, *, window_size: int
 ) -> InitializationReport:
-    """Fill everything of the model that the checkpoint has, in place; heads that it lacks stay as they are.
+    """Fill everything of the model that the checkpoint has, in place.
+
+    Heads that it lacks, or has in another size, as a classifier of other answers, stay as they are.
 
     Args:
         model: with its backbone under the name `backbone`.
         names: the original's name of every tensor of the model.
         path: a checkpoint of a coarse run, or one in the original's format.
         window_size: of the model; position biases are resized to it.
-        fresh: beginnings of names that stay as they are although the checkpoint may have them.
 
     Raises:
         UserError: the file cannot be read, it lacks a tensor of the backbone, or has one of another size.
@@ -38,7 +38,8 @@ def initialize_task(
     original = is_original(state)
     own = model.state_dict()
     found, sources = original_tensors(state, names) if original else own_tensors(state, own)
-    tensors = {name: value for name, value in found.items() if not name.startswith(tuple(fresh))}
+    other = {head_of(name) for name, value in found.items() if value.shape != own[name].shape} - {head_of(BACKBONE)}
+    tensors = {name: value for name, value in found.items() if head_of(name) not in other}
     refuse_missing({name for name in own if name.startswith(BACKBONE) and name not in tensors}, path)
     resized = fit(tensors, own, window_size=window_size, path=path)
     model.load_state_dict(tensors, strict=False)
@@ -51,6 +52,11 @@ def initialize_task(
         unused=tuple(sorted(set(state) - used)),
         fresh=tuple(name for name in own if name not in tensors),
     )
+
+
+def head_of(name: str) -> str:
+    """The part of the model that a tensor belongs to."""
+    return name.partition(".")[0]
 
 
 Found = tuple[dict[str, Tensor], dict[str, tuple[str, ...]]]

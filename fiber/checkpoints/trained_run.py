@@ -12,20 +12,18 @@ from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 from yaml import YAMLError  # type: ignore[import-untyped]
 
+from fiber.checkpoints.initialization import OURS
 from fiber.checkpoints.run_folder import (
     BEST,
     CONFIG_FILE,
     LAST,
-    SHARDED_META,
     TOKENIZER_FOLDER,
     checkpoint_folder,
+    is_sharded,
+    refuse_sharded,
 )
 from fiber.data.tokenization import TOKENIZER_FILE
 from fiber.utils.errors import UserError
-
-PREFIX = "model."
-"""Beginning of the model's tensors in a checkpoint."""
-CONSOLIDATE = "python -m torch.distributed.checkpoint.format_utils dcp_to_torch"
 
 
 class RunFiles(NamedTuple):
@@ -52,17 +50,12 @@ def find_run_files(path: Path) -> RunFiles:
     if not path.exists():
         raise UserError(f"checkpoint={path} does not exist: give the directory of a run, or a checkpoint in one.")
     candidates = [path]
-    if path.is_dir() and not (path / SHARDED_META).exists():
+    if path.is_dir() and not is_sharded(path):
         candidates = [checkpoint_folder(path) / name for name in (BEST, LAST)]
     checkpoint = next((candidate for candidate in candidates if candidate.exists()), None)
     if checkpoint is None:
         raise UserError(f"checkpoint={path} holds no checkpoints/{BEST} or {LAST}: give the directory of a run.")
-    if checkpoint.is_dir():
-        whole = checkpoint.with_name(f"{checkpoint.stem}_whole{checkpoint.suffix}")
-        raise UserError(
-            f"checkpoint={checkpoint} is sharded over processes: make one file of it with "
-            f"`{CONSOLIDATE} {checkpoint} {whole}`, and give checkpoint={whole}."
-        )
+    refuse_sharded(checkpoint, key="checkpoint")
     run = checkpoint.absolute().parent.parent
     files = RunFiles(run / CONFIG_FILE, run / TOKENIZER_FOLDER / TOKENIZER_FILE, checkpoint)
     for file in (files.config, files.tokenizer):
@@ -103,4 +96,4 @@ def read_run_weights(path: Path) -> Mapping[str, Tensor]:
     state = content.get("state_dict") if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping):
         raise UserError(f"checkpoint={path} is no checkpoint of a training run: give {BEST} of one.")
-    return {name.removeprefix(PREFIX): value for name, value in state.items() if name.startswith(PREFIX)}
+    return {name.removeprefix(OURS): value for name, value in state.items() if name.startswith(OURS)}

@@ -34,10 +34,14 @@ class GenerationConfig:
     """Tokens, `<s>` and `</s>` included."""
     length_penalty: float = 1.0
     """Of beam search: exponent of the number of tokens that the log-probability of a caption is divided by."""
+    temperature: float = 1.0
+    """Of sampling: divides the log-probabilities; below 1 sharpens them."""
 
     def __post_init__(self) -> None:
         if self.num_beams < 1:
             raise UserError(f"evaluation.num_beams={self.num_beams}: give at least 1.")
+        if self.temperature <= 0:
+            raise UserError(f"evaluation.temperature={self.temperature}: give more than 0.")
         if self.max_length < 3:
             raise UserError(f"evaluation.max_length={self.max_length}: give at least 3, <s> and </s> included.")
 
@@ -80,7 +84,7 @@ class CaptionGenerator:
             return greedy_captions(decoder, vocabulary, max_tokens=config.max_tokens)
         if config.search is Search.SAMPLE:
             draws = caption_draws(keys, num_captions=1, max_tokens=config.max_tokens, seed=self.seed)
-            return sample_captions(decoder, vocabulary, draws)
+            return sample_captions(decoder, vocabulary, draws, temperature=config.temperature)
         beams = BeamSearchConfig(
             max_tokens=config.max_tokens, num_beams=config.num_beams, length_penalty=config.length_penalty
         )

@@ -131,6 +131,8 @@ class ClassificationHead(nn.Module):
         return output
 
     def forward(self, pooled: Tensor) -> Tensor:
-        """B in_width -> B num_classes."""
-        logits: Tensor = self.layers(pooled)
+        """B in_width -> B num_classes; whatever the autocast, logits are no coarser than float32."""
+        hidden = self.layers[:-1](pooled)
+        with torch.autocast(pooled.device.type, enabled=False):
+            logits: Tensor = self.output(full_precision(hidden))
         return logits

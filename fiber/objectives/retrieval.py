@@ -53,7 +53,7 @@ class RetrievalObjectiveConfig:
         if self.matching is (MatchingNegatives.RANDOM if self.contrastive else MatchingNegatives.NONE):
             raise UserError(
                 f"objective.contrastive={str(self.contrastive).lower()} and objective.matching={self.matching} exclude "
-                "each other: give contrastive=true with matching=none or hard, or contrastive=false with random or hard."
+                "each other: give contrastive=true with matching=none or hard, or false with random or hard."
             )
 
 

@@ -1,14 +1,17 @@
 """Judging a trained model of the coarse stage on a split, from a configuration."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf, open_dict
 from rich.console import Console
-from torch import nn
+from torch import Tensor, nn
 
+from fiber.checkpoints.initialization import POSITION_BIAS
+from fiber.checkpoints.position_bias import resize_position_bias
 from fiber.checkpoints.run_folder import CONFIG_FILE
 from fiber.checkpoints.trained_run import RunFiles, find_run_files, read_run_config, read_run_weights
 from fiber.data.data_module import EvaluationDataModule
@@ -115,7 +118,10 @@ def merge_with_run(config: DictConfig, run: DictConfig, files: RunFiles) -> Dict
             merged.data.val_batch_size = config.val_batch_size
         merged.data.pop("mlm_probability", None)  # of a pre-training run
         given = {key: value for key, value in plain(config.evaluation).items() if value is not None}
-        merged.evaluation = OmegaConf.merge(run.get("evaluation") or {}, given)
+        own = run.get("evaluation") if run.task.name == task else None
+        merged.evaluation = OmegaConf.merge(own or {}, given)
+    if given and not COARSE_TASKS[task].has_evaluation_options:
+        raise UserError(f"evaluation.{min(given)} is no option of task={task}.")
     return merged
 
 
@@ -139,8 +145,10 @@ def load_model(builder: TaskBuilder, config: DictConfig, files: RunFiles, *, voc
     Raises:
         UserError: the checkpoint is of another task, or does not fit its run.
     """
-    model = builder.model(build_sizes(config, vocab_size=vocab_size))
-    weights, own = read_run_weights(files.checkpoint), model.state_dict()
+    sizes = build_sizes(config, vocab_size=vocab_size)
+    model = builder.model(sizes)
+    own = model.state_dict()
+    weights = resized_to(sizes.image.window_size, read_run_weights(files.checkpoint), own)
     odd = [name for name in own if name not in weights or own[name].shape != weights[name].shape]
     trained_for = read_run_config(files.config).task.name
     if odd and trained_for != config.task.name:
@@ -155,3 +163,12 @@ def load_model(builder: TaskBuilder, config: DictConfig, files: RunFiles, *, voc
         )
     model.load_state_dict({name: weights[name] for name in own})
     return model.eval()
+
+
+def resized_to(window_size: int, weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights with the position biases brought to another image size, where the model's are for one."""
+    biases = {name for name in own if name.endswith(POSITION_BIAS) and name in weights}
+    changed = {name for name in biases if own[name].shape != weights[name].shape}
+    return {
+        name: resize_position_bias(value, window_size) if name in changed else value for name, value in weights.items()
+    }

@@ -97,4 +97,4 @@ def start_from(
         load_published_weights(model.backbone, config.model)  # type: ignore[arg-type]
         return None
     names = builder.original_names(sizes)
-    return initialize_task(model, names, source, window_size=sizes.image.window_size, fresh=builder.fresh)
+    return initialize_task(model, names, source, window_size=sizes.image.window_size)

@@ -8,11 +8,8 @@ from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
 from fiber.models.fusion_backbone import FusionBackbone
 from fiber.models.grounded_detector import GroundedDetector
-from fiber.models.heads import ContrastiveHead, CrossModalHead
+from fiber.models.heads import ContrastiveHead
 from fiber.tasks.acceleration import VERBS
-
-CAPTION_VERBS = ("project_image", "decode")
-"""Of the backbone; their texts grow token by token, which is not for compilation."""
 
 
 def shard_backbone(backbone: FusionBackbone, mesh: DeviceMesh) -> None:
@@ -23,10 +20,8 @@ def shard_backbone(backbone: FusionBackbone, mesh: DeviceMesh) -> None:
     """
     for layer in (*backbone.image.blocks, *backbone.text.layers):
         fully_shard(layer, mesh=mesh)
-    for layer in backbone.text.layers[backbone.config.first_fused_layer :]:
-        register_fsdp_forward_method(layer, "project_image")
     fully_shard(backbone, mesh=mesh)
-    for verb in (*VERBS, *CAPTION_VERBS):
+    for verb in VERBS:
         register_fsdp_forward_method(backbone, verb)
 
 
@@ -43,9 +38,7 @@ def shard_task_model(model: nn.Module, mesh: DeviceMesh) -> None:
         if isinstance(child, ContrastiveHead):
             for method in ("embed_image", "embed_text"):
                 register_fsdp_forward_method(child, method)
-        if isinstance(child, CrossModalHead):
-            register_fsdp_forward_method(child, "project_text")
-    for parameter in model.parameters(recurse=False):
+    for parameter in (own for own in model.parameters(recurse=False) if own.requires_grad):
         parameter.register_post_accumulate_grad_hook(average_gradient)  # type: ignore[no-untyped-call]
 
 

@@ -38,8 +38,8 @@ class TaskBuilder(ABC):
     """The same in a word, for messages: `questions`."""
     data_config: ClassVar[type[CoarseDataConfig]] = CoarseDataConfig
     """Options of the `data` part."""
-    fresh: ClassVar[tuple[str, ...]] = ()
-    """Beginnings of the names of tensors that no checkpoint initialises."""
+    has_evaluation_options: ClassVar[bool] = False
+    """Whether the task reads the `evaluation` part."""
 
     def __init__(self, config: DictConfig, *, tokenizer: TextTokenizer, data: CoarseDataConfig) -> None:
         self.config = config

@@ -87,15 +87,27 @@ def test_every_tensor_of_a_model_has_a_name_in_the_original(tiny_config: FusionC
         assert {name.ours for name in names(tiny_config)} == set(build(tiny_config).state_dict())
 
 
-def test_a_head_named_fresh_is_not_taken_from_the_checkpoint(tiny_config: FusionConfig, tmp_path: Path) -> None:
-    trained, model = (FiberForVisualReasoning(tiny_config) for _ in range(2))
+def test_a_head_of_another_size_is_fresh_as_a_whole(tiny_config: FusionConfig, tmp_path: Path) -> None:
+    trained = FiberForVisualReasoning(tiny_config)
     path = save({f"model.{name}": value + 1 for name, value in trained.state_dict().items()}, tmp_path)
-    before = model.classifier.layers[0].weight.clone()
-    names = visual_reasoning_names(tiny_config)
-    report = initialize_task(model, names, path, window_size=4, fresh=("classifier.",))
-    assert torch.equal(model.classifier.layers[0].weight, before)
+    model = FiberForQuestionAnswering(tiny_config, num_answers=7)
+    before = {name: value.clone() for name, value in model.classifier.state_dict().items()}
+    report = initialize_task(model, question_answering_names(tiny_config), path, window_size=4)
+    assert all(torch.equal(value, before[name]) for name, value in model.classifier.state_dict().items())
     assert torch.equal(model.backbone.image.norm.weight, trained.backbone.image.norm.weight + 1)
-    assert "model.classifier.layers.0.weight" in report.unused
+    assert set(report.fresh) == {f"classifier.{name}" for name in before}
+    again = FiberForVisualReasoning(tiny_config)
+    initialize_task(again, visual_reasoning_names(tiny_config), path, window_size=4)
+    assert torch.equal(again.classifier.layers[0].weight, trained.classifier.layers[0].weight + 1)
+
+
+def test_a_sharded_checkpoint_is_refused_with_the_command_that_joins_it(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints" / "best.ckpt"
+    folder.mkdir(parents=True)
+    (folder / "meta.pt").touch()
+    for given in (tmp_path, folder):
+        with pytest.raises(UserError, match=r"init_from=.*best.ckpt is sharded .*dcp_to_torch .*best_whole.ckpt"):
+            find_checkpoint_file(str(given))
 
 
 def test_position_biases_follow_the_image_size(

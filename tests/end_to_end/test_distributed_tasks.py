@@ -22,7 +22,9 @@ SMALL = (
     "trainer.val_every=3",
     "logger=csv",
 )
-TWO = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.num_workers=0")
+DEVICES = ("trainer.accelerator=cpu", "trainer.devices=2", "trainer.num_workers=0")
+TWO, SHARDED = ("trainer=ddp", *DEVICES), ("trainer=fsdp", *DEVICES)
+SHARDABLE = [task for task in COARSE_TASKS if task != "caption"]
 
 
 def launch(calls: list[tuple[str, list[str]]], folder: Path, *, processes: int) -> None:
@@ -36,7 +38,7 @@ def launch(calls: list[tuple[str, list[str]]], folder: Path, *, processes: int) 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every task trained by one process (`TASK_1`) and by two (`TASK_2`), and the former judged by two."""
+    """Every task trained by one process (`TASK_1`), by two (`TASK_2`, `TASK_sharded`), and the first judged by two."""
     folder = tmp_path_factory.mktemp("tasks")
     launch(
         [("train", [f"task={task}", *SMALL, "trainer.batch_size=8", f"run_dir={task}_1"]) for task in COARSE_TASKS],
@@ -46,8 +48,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trained = [
         ("train", [f"task={task}", *SMALL, *TWO, "trainer.batch_size=4", f"run_dir={task}_2"]) for task in COARSE_TASKS
     ]
+    sharded = [
+        ("train", [f"task={task}", *SMALL, *SHARDED, "trainer.batch_size=4", f"run_dir={task}_sharded"])
+        for task in SHARDABLE
+    ]
     judged = [("evaluate", [f"checkpoint={task}_1", *TWO, f"output={task}_judged"]) for task in COARSE_TASKS]
-    launch(trained + judged, folder, processes=2)
+    launch(trained + sharded + judged, folder, processes=2)
     return folder
 
 
@@ -62,3 +68,8 @@ def test_two_processes_learn_what_one_learns(runs: Path, task: str) -> None:
     of_one = loss_curve(runs / f"{task}_1")
     assert len(of_one) == 3
     assert loss_curve(runs / f"{task}_2") == pytest.approx(of_one, rel=1e-4)
+
+
+@pytest.mark.parametrize("task", SHARDABLE)
+def test_two_processes_that_share_the_weights_learn_what_one_learns(runs: Path, task: str) -> None:
+    assert loss_curve(runs / f"{task}_sharded") == pytest.approx(loss_curve(runs / f"{task}_1"), rel=1e-4)

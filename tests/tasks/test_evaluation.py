@@ -9,8 +9,9 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from fiber.checkpoints.position_bias import resize_position_bias
 from fiber.tasks.coarse_tasks import COARSE_TASKS
-from fiber.tasks.evaluation import evaluate
+from fiber.tasks.evaluation import evaluate, resized_to
 from fiber.tasks.training import train
 from fiber.utils.errors import UserError
 
@@ -100,6 +101,35 @@ def test_what_cannot_be_judged_is_said_in_one_message(
     shutil.copytree(run_of("vqa"), run)
     with pytest.raises(UserError, match=message):
         evaluate(evaluating(change(run), run))
+
+
+@pytest.mark.parametrize(
+    ("trained_for", "task", "message"),
+    [
+        ("retrieval", "vqa", r"retrieval keeps no answers.json: give a run of task=vqa"),
+        ("retrieval", "caption", r"is of task=retrieval and has no .* that task=caption could use"),
+        ("caption", "retrieval", r"is of task=caption and has no .* that task=retrieval could use"),
+    ],
+)
+def test_a_checkpoint_of_another_task_is_named(
+    run_of: Callable[[str], Path], trained_for: str, task: str, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        evaluate(evaluating([f"task={task}", f"data=shapes_coarse_{task}"], run_of(trained_for)))
+
+
+def test_options_that_a_task_does_not_have_are_refused(run_of: Callable[[str], Path]) -> None:
+    with pytest.raises(UserError, match=r"evaluation.num_beams is no option of task=vqa"):
+        evaluate(evaluating(["evaluation.num_beams=3"], run_of("vqa")))
+
+
+def test_a_window_that_follows_the_image_size_has_its_biases_resized() -> None:
+    small, large = torch.rand(9, 2), torch.rand(25, 2)
+    name = "backbone.image.blocks.0.attention.relative_position_bias"
+    other = {name: small, "backbone.image.norm.weight": torch.ones(3)}
+    resized = resized_to(3, other, {name: large, "backbone.image.norm.weight": torch.ones(3)})
+    assert torch.equal(resized[name], resize_position_bias(small, 3)) and resized[name].shape == large.shape
+    assert torch.equal(resized_to(2, other, other)[name], small)
 
 
 def test_a_checkpoint_must_be_named(tmp_path: Path) -> None:

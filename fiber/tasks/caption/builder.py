@@ -32,6 +32,7 @@ class CaptionBuilder(TaskBuilder):
 
     reader_kind = CaptionReader
     wanted = "captions"
+    has_evaluation_options = True
 
     def model(self, sizes: FusionConfig) -> FiberForCaptioning:
         longest = max(self.data.max_text_length, self.evaluation.max_length)

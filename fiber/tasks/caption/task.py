@@ -11,7 +11,6 @@ from fiber.data.normalization import normalize_pixels
 from fiber.models.captioning_model import FiberForCaptioning
 from fiber.objectives.caption_reward import CaptionRewardObjective
 from fiber.objectives.captioning import CaptionInputs, CaptionObjective
-from fiber.objectives.gold import GoldObjective
 from fiber.tasks.fine_tuning import FineTuning
 from fiber.utils.errors import UserError
 
@@ -42,9 +41,10 @@ class CaptionFineTuning(FineTuning):
         yield from self.model.idle_modules()
 
     def shard(self, mesh: DeviceMesh) -> None:
-        if isinstance(self.objective, GoldObjective):
-            raise UserError("objective.loss=gold keeps a whole copy of the model: give trainer=ddp.")
-        super().shard(mesh)
+        raise UserError(
+            "trainer=fsdp: captions are written token by token, on every process until its own have ended, and sharded "
+            "weights would have to be gathered together. Give trainer=ddp."
+        )
 
     def losses(self, batch: CaptionBatch) -> dict[str, Tensor]:
         inputs = CaptionInputs(

@@ -23,7 +23,6 @@ class Nlvr2Builder(TaskBuilder):
 
     reader_kind = StatementReader
     wanted = "statements about two images"
-    fresh = ("classifier.",)
 
     def model(self, sizes: FusionConfig) -> nn.Module:
         return FiberForVisualReasoning(sizes)

@@ -27,6 +27,7 @@ class RetrievalBuilder(TaskBuilder):
 
     reader_kind = CaptionReader
     wanted = "captions"
+    has_evaluation_options = True
 
     @property
     def objective(self) -> RetrievalObjectiveConfig:

@@ -81,9 +81,9 @@ class RetrievalEvaluator(Evaluator):
             if self.trunks is None:
                 self.encode_texts(model, batch.image.device)
             if self.passes[number] is Pass.EMBED:
-                self.scores.contrastive += self.embed(model, batch).cpu().unbind()
+                self.scores.contrastive += finite(self.embed(model, batch)).cpu().unbind()
             else:
-                self.scores.matching += self.match(model, batch).unbind()
+                self.scores.matching += finite(self.match(model, batch)).unbind()
         if number == 0:
             self.keep_pictures(batch)
             self.scores.images += images
@@ -177,3 +177,14 @@ class RetrievalEvaluator(Evaluator):
 
     def sheet(self) -> Sequence[SheetRow]:
         return self.rows
+
+
+def finite(scores: Tensor) -> Tensor:
+    """The scores, if all are numbers: comparisons would take others for the best.
+
+    Raises:
+        UserError: one is not a number.
+    """
+    if bool(scores.isnan().any()):
+        raise UserError("retrieval: scores of the model are no numbers: has its training diverged?")
+    return scores

@@ -19,6 +19,7 @@ from fiber.tasks.split_evaluator import Evaluator
 from fiber.tasks.task_builder import TaskBuilder
 from fiber.tasks.vqa.evaluator import VqaEvaluator
 from fiber.tasks.vqa.task import VqaFineTuning
+from fiber.utils.errors import UserError
 
 ANSWERS_FILE = "answers.json"
 """The vocabulary, in a run's directory."""
@@ -48,9 +49,11 @@ class VqaBuilder(TaskBuilder):
         self.notices: list[str] = []
 
     def learn(self, train: Sequence[QuestionReader]) -> None:
-        file = self.data.answers or self.earlier_answers()
+        earlier = self.earlier_answers()
+        file = self.data.answers or earlier
         if file is not None:
             self.vocabulary = AnswerVocabulary.from_file(Path(file))
+            refuse_reordered(self.vocabulary, Path(file), earlier)
         else:
             self.vocabulary = build_vocabulary(train, min_count=self.data.min_answer_count)
         self.notices.append(f"{len(self.vocabulary):,} answers to choose from")
@@ -65,6 +68,8 @@ class VqaBuilder(TaskBuilder):
         return {ANSWERS_FILE: self.vocabulary.to_json()}
 
     def recall(self, run: Path) -> None:
+        if self.data.answers is None and not (run / ANSWERS_FILE).is_file():
+            raise UserError(f"checkpoint: {run} keeps no {ANSWERS_FILE}: give a run of task=vqa.")
         self.vocabulary = AnswerVocabulary.from_file(run / ANSWERS_FILE)
 
     def model(self, sizes: FusionConfig) -> FiberForQuestionAnswering:
@@ -114,12 +119,30 @@ class VqaBuilder(TaskBuilder):
         evaluator: Evaluator,
         train: Sequence[QuestionReader],
     ) -> VqaFineTuning:
+        assert isinstance(evaluator, VqaEvaluator)
+        if not evaluator.is_scored:
+            raise UserError(
+                f"data.val: {evaluator.name} has questions without answers, by which no model can be chosen: give "
+                "data.val.annotation_file=..."
+            )
         return VqaFineTuning(
             model,
             optimization=optimization,
             tokenizer=self.tokenizer,
             evaluator=evaluator,
             notices=self.notices,
+        )
+
+
+def refuse_reordered(vocabulary: AnswerVocabulary, file: Path, earlier: Path | None) -> None:
+    """Raise a UserError if a classifier would be taken over whose classes are others, without a difference in size."""
+    if earlier is None:
+        return
+    answers = AnswerVocabulary.from_file(earlier).answers
+    if len(answers) == len(vocabulary) and answers != vocabulary.answers:
+        raise UserError(
+            f"data.answers: {file} has as many answers as {earlier}, but others or in another order: give "
+            "data.answers=null to go on with those."
         )
 
 

@@ -38,6 +38,11 @@ class VqaEvaluator(SplitEvaluator[QuestionBatch, JudgedAnswer]):
         self.reader = reader
         self.vocabulary = vocabulary
 
+    @property
+    def is_scored(self) -> bool:
+        """Whether right answers are known."""
+        return judge_answer(self.reader.question(0), "").score is not None
+
     def judge(self, model: nn.Module, batch: QuestionBatch) -> Mapping[int, JudgedAnswer]:
         logits: Tensor = model(normalize_pixels(batch.image), batch.text_ids, batch.text_mask)  # B A
         return {

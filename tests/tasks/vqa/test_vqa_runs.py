@@ -89,8 +89,20 @@ def test_a_run_goes_on_with_the_answers_of_the_one_it_starts_from(
     assert initialization is not None and not initialization.fresh
     assert started.parts.learned_files["answers.json"] == (run / "answers.json").read_text()
     other = f"data.answers={shared}/data/mini/vqav2/trainval_label2ans.json"
-    with pytest.raises(UserError, match=r"classifier.*\(18,.*\(3129,.* data\.answers=RUN/answers\.json"):
-        prepare(training([*SHAPES, f"init_from={run}", other], tmp_path / "other"))
+    initialization = prepare(training([*SHAPES, f"init_from={run}", other], tmp_path / "other")).parts.initialization
+    assert initialization is not None
+    assert initialization.fresh and all(name.startswith("classifier.") for name in initialization.fresh)
+
+
+def test_as_many_answers_in_another_order_are_refused(
+    shapes_run: tuple[Path, dict[str, float]], tmp_path: Path
+) -> None:
+    run, _ = shapes_run
+    answers = json.loads((run / "answers.json").read_text())
+    (tmp_path / "reversed.json").write_text(json.dumps(answers[::-1]))
+    overrides = [*SHAPES, f"init_from={run}", f"data.answers={tmp_path / 'reversed.json'}"]
+    with pytest.raises(UserError, match=r"reversed.json has as many answers as .*answers.json, but others"):
+        prepare(training(overrides, tmp_path / "run"))
 
 
 def test_an_answers_file_of_other_answers_is_not_taken_for_the_runs(
@@ -150,11 +162,13 @@ def test_real_questions_are_learned_by_heart(shared: Path, tmp_path: Path) -> No
 
 def test_evaluation_without_an_image_is_refused(shared: Path, tmp_path: Path) -> None:
     mini = shared / "data/mini"
-    questions = tmp_path / "questions.json"
+    questions, annotations = tmp_path / "questions.json", tmp_path / "annotations.json"
     rows = [{"question_id": 10, "image_id": 1, "question": "Is it?"}]
     questions.write_text(json.dumps({"data_subtype": "train2014", "questions": rows}))
-    overrides = [*real(mini), "data.min_answer_count=4"]
-    overrides += [f"data.val.question_file={questions}", "data.val.annotation_file=null", "optimization.max_steps=1"]
+    answered = [{"question_id": 10, "image_id": 1, "answers": [{"answer": "yes"}] * 10}]
+    annotations.write_text(json.dumps({"data_subtype": "train2014", "annotations": answered}))
+    overrides = [*real(mini), "data.min_answer_count=4", "optimization.max_steps=1"]
+    overrides += [f"data.val.question_file={questions}", f"data.val.annotation_file={annotations}"]
     with pytest.raises(UserError, match=r"questions: cannot evaluate without .*COCO_train2014_000000000001\.jpg"):
         train(training(overrides, tmp_path / "run"))
 
@@ -171,3 +185,9 @@ def test_one_message_and_no_run(tmp_path: Path, override: str, message: str) -> 
     with pytest.raises(UserError, match=message):
         prepare(training([*FAST, override], tmp_path / "run"))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_validation_split_without_answers_is_refused_before_training(shared: Path, tmp_path: Path) -> None:
+    overrides = [*real(shared / "data/mini"), "data.min_answer_count=4", "data.val.annotation_file=null"]
+    with pytest.raises(UserError, match=r"data\.val: .* questions without answers.*data\.val\.annotation_file="):
+        prepare(training(overrides, tmp_path / "run"))
