@@ -19,7 +19,7 @@ from fiber.tasks.task_builder import TaskBuilder
 
 
 class Nlvr2Builder(TaskBuilder):
-    """Statements about two images; a checkpoint's own classifier, of whatever task, is never trained on."""
+    """Statements about two images."""
 
     reader_kind = StatementReader
     wanted = "statements about two images"
