@@ -3,13 +3,10 @@
 import json
 import logging
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
 
 from fiber.data.answer_vocabulary import AnswerVocabulary
 from fiber.data.question_batch import QuestionBatch
@@ -18,10 +15,10 @@ from fiber.tasks.evaluation import evaluate
 from fiber.tasks.training import prepare, train
 from fiber.utils.errors import UserError
 
-CONFIGS = Path(__file__).parents[3] / "configs"
+from ..composing import composed, evaluating
+
 FAST = (
     "task=vqa",
-    "experiment=demo",
     "optimization.batch_size=8",
     "optimization.max_steps=3",
     "trainer.batch_size=8",
@@ -29,15 +26,6 @@ FAST = (
     "logger=csv",
 )
 SHAPES = (*FAST, "data.train.0.num_samples=40", "data.val.num_samples=21", "data.splits.test.num_samples=5")
-
-
-def composed(name: str, overrides: Sequence[str]) -> DictConfig:
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return compose(name, overrides=list(overrides))
-
-
-def training(overrides: Sequence[str], run_dir: Path) -> DictConfig:
-    return composed("train", [*overrides, f"run_dir={run_dir}"])
 
 
 def real(mini: Path) -> tuple[str, ...]:
@@ -55,12 +43,12 @@ def real(mini: Path) -> tuple[str, ...]:
 def shapes_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, float]]:
     """A run on shapes and its metrics."""
     run = tmp_path_factory.mktemp("shapes") / "run"
-    return run, train(training(SHAPES, run))
+    return run, train(composed(SHAPES, run))
 
 
 def test_evaluating_a_run_finds_what_its_validation_found(shapes_run: tuple[Path, dict[str, float]]) -> None:
     run, metrics = shapes_run
-    found = evaluate(composed("evaluate", [f"checkpoint={run}", "trainer=cpu", "val_batch_size=4"]))
+    found = evaluate(evaluating(["val_batch_size=4"], run))
     assert found == {name: value for name, value in metrics.items() if name.startswith("val/")}
     assert {"val/vqa/accuracy", "val/vqa/accuracy_yes_no", "val/vqa/accuracy_other"} <= set(found)
     folder = run / "evaluation/vqa_val"
@@ -75,7 +63,7 @@ def test_evaluating_a_run_finds_what_its_validation_found(shapes_run: tuple[Path
 
 def test_a_further_split_is_evaluated_under_its_name(shapes_run: tuple[Path, dict[str, float]]) -> None:
     run, _ = shapes_run
-    found = evaluate(composed("evaluate", [f"checkpoint={run}", "trainer=cpu", "split=test"]))
+    found = evaluate(evaluating(["split=test"], run))
     assert "test/vqa/accuracy" in found
     assert len(json.loads((run / "evaluation/vqa_test/vqa_submit.json").read_text())) == 5
 
@@ -84,12 +72,12 @@ def test_a_run_goes_on_with_the_answers_of_the_one_it_starts_from(
     shapes_run: tuple[Path, dict[str, float]], shared: Path, tmp_path: Path
 ) -> None:
     run, _ = shapes_run
-    started = prepare(training([*SHAPES, f"init_from={run}"], tmp_path / "run"))
+    started = prepare(composed([*SHAPES, f"init_from={run}"], tmp_path / "run"))
     initialization = started.parts.initialization
     assert initialization is not None and not initialization.fresh
     assert started.parts.learned_files["answers.json"] == (run / "answers.json").read_text()
     other = f"data.answers={shared}/data/mini/vqav2/trainval_label2ans.json"
-    initialization = prepare(training([*SHAPES, f"init_from={run}", other], tmp_path / "other")).parts.initialization
+    initialization = prepare(composed([*SHAPES, f"init_from={run}", other], tmp_path / "other")).parts.initialization
     assert initialization is not None
     assert initialization.fresh and all(name.startswith("classifier.") for name in initialization.fresh)
 
@@ -102,7 +90,7 @@ def test_as_many_answers_in_another_order_are_refused(
     (tmp_path / "reversed.json").write_text(json.dumps(answers[::-1]))
     overrides = [*SHAPES, f"init_from={run}", f"data.answers={tmp_path / 'reversed.json'}"]
     with pytest.raises(UserError, match=r"reversed.json has as many answers as .*answers.json, but others"):
-        prepare(training(overrides, tmp_path / "run"))
+        prepare(composed(overrides, tmp_path / "run"))
 
 
 def test_an_answers_file_of_other_answers_is_not_taken_for_the_runs(
@@ -111,11 +99,11 @@ def test_an_answers_file_of_other_answers_is_not_taken_for_the_runs(
     run = shutil.copytree(shapes_run[0], tmp_path / "run")
     (run / "answers.json").write_text('["yes", "no"]')
     with pytest.raises(UserError, match=r"2 tensors differ, classifier\.layers\.3\.weight among them"):
-        evaluate(composed("evaluate", [f"checkpoint={run}", "trainer=cpu"]))
+        evaluate(evaluating([], run))
 
 
 def test_every_trained_parameter_gets_a_gradient(tmp_path: Path) -> None:
-    run = prepare(training(SHAPES, tmp_path / "run"))
+    run = prepare(composed(SHAPES, tmp_path / "run"))
     for module in run.task.model.modules():
         if isinstance(module, GatedCrossAttention):
             torch.nn.init.constant_(module.gate, 0.5)
@@ -131,12 +119,12 @@ def test_every_trained_parameter_gets_a_gradient(tmp_path: Path) -> None:
 def test_real_questions_are_learned_and_judged(shared: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     mini = shared / "data/mini"
     with caplog.at_level(logging.INFO):
-        metrics = train(training([*real(mini), "data.min_answer_count=4"], tmp_path / "run"))
+        metrics = train(composed([*real(mini), "data.min_answer_count=4"], tmp_path / "run"))
     assert AnswerVocabulary.from_file(tmp_path / "run/answers.json").answers == ("no", "yes", "3", "1")
     assert "4 answers to choose from" in caplog.text
     assert "of 60 questions left out of training, since the vocabulary has no answer to them" in caplog.text
     assert 0 <= metrics["val/vqa/accuracy"] <= 1
-    found = evaluate(composed("evaluate", [f"checkpoint={tmp_path}/run", "trainer=cpu"]))
+    found = evaluate(evaluating([], tmp_path / "run"))
     assert found["val/vqa/accuracy"] == metrics["val/vqa/accuracy"]
     rows = json.loads((tmp_path / "run/evaluation/vqa_val/vqa_submit.json").read_text())
     questions = json.loads((mini / "vqav2/v2_OpenEnded_mscoco_minival_questions.json").read_text())["questions"]
@@ -156,7 +144,7 @@ def test_real_questions_are_learned_by_heart(shared: Path, tmp_path: Path) -> No
         "optimization.learning_rate=2e-3",
         "trainer.log_every=100",
     ]
-    metrics = train(training(overrides, tmp_path / "run"))
+    metrics = train(composed(overrides, tmp_path / "run"))
     assert metrics["val/vqa/accuracy"] > 0.9
 
 
@@ -170,7 +158,7 @@ def test_evaluation_without_an_image_is_refused(shared: Path, tmp_path: Path) ->
     overrides = [*real(mini), "data.min_answer_count=4", "optimization.max_steps=1"]
     overrides += [f"data.val.question_file={questions}", f"data.val.annotation_file={annotations}"]
     with pytest.raises(UserError, match=r"questions: cannot evaluate without .*COCO_train2014_000000000001\.jpg"):
-        train(training(overrides, tmp_path / "run"))
+        train(composed(overrides, tmp_path / "run"))
 
 
 @pytest.mark.parametrize(
@@ -183,11 +171,11 @@ def test_evaluation_without_an_image_is_refused(shared: Path, tmp_path: Path) ->
 )
 def test_one_message_and_no_run(tmp_path: Path, override: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        prepare(training([*FAST, override], tmp_path / "run"))
+        prepare(composed([*FAST, override], tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
 
 def test_a_validation_split_without_answers_is_refused_before_training(shared: Path, tmp_path: Path) -> None:
     overrides = [*real(shared / "data/mini"), "data.min_answer_count=4", "data.val.annotation_file=null"]
     with pytest.raises(UserError, match=r"data\.val: .* questions without answers.*data\.val\.annotation_file="):
-        prepare(training(overrides, tmp_path / "run"))
+        prepare(composed(overrides, tmp_path / "run"))
