@@ -22,7 +22,7 @@ def test_a_fine_run_starts_from_a_coarse_one_and_leaves_everything_in_its_direct
     extras = ("trainer.activation_checkpointing=true", "frozen_stages=1", "detector.drop_block=0.3")
     result = train(*FINE, *extras, "optimization.max_steps=2", "init_from=coarse", "run_dir=run")
     assert result.returncode == 0, result.stderr[-2000:]
-    assert "initialised from coarse/checkpoints/best.ckpt (of a run): all " in result.stdout
+    assert "initialised from coarse/checkpoints/best.ckpt (of a run): " in result.stdout
     run_dir = tmp_path / "run"
     for name in ("config.yaml", "initialization.txt", "predictions.png", "tokenizer/tokenizer.json"):
         assert (run_dir / name).is_file(), name
