@@ -92,7 +92,8 @@ class CaptionRewardObjective(CaptionObjective):
     def write(self, model: FiberForCaptioning, image: ImageMemory, inputs: CaptionInputs) -> GeneratedCaptions:
         """Draw captions no longer than the true ones may be."""
         max_tokens = inputs.token_ids.shape[1] - 1
-        draws = caption_draws(inputs.keys, num_captions=self.config.num_samples, max_tokens=max_tokens, seed=self.seed)
+        keys, num_captions = inputs.keys.tolist(), self.config.num_samples
+        draws = caption_draws(keys, num_captions=num_captions, max_tokens=max_tokens, seed=self.seed)
         return sample_captions(CaptionDecoder(model, image), self.vocabulary, draws)
 
     def advantage(

@@ -25,8 +25,8 @@ class CaptionInputs(NamedTuple):
     """bool B L, True = real token."""
     references: Sequence[Sequence[str]]
     """All captions of each image."""
-    keys: Sequence[int]
-    """A number for each row by which random choices are made, unlike that of any other row of the run."""
+    keys: Tensor
+    """int64 B, a number for each row by which random choices are made, unlike that of any other row of the run."""
 
 
 class CaptionObjective(ABC):
@@ -46,9 +46,8 @@ class CaptionObjective(ABC):
         """What a resumed run needs; None if nothing."""
         return None
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned."""
-        raise NotImplementedError
+    def restore(self, state: dict[str, Any]) -> None:  # noqa: B027
+        """Go on from what `state` returned; an objective that keeps nothing has no use for another's."""
 
 
 class LikelihoodObjective(CaptionObjective):

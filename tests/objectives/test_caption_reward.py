@@ -37,7 +37,7 @@ def make_inputs(rows: slice = slice(None)) -> CaptionInputs:
     ids[:, 0], ids[:, -1] = 0, 2
     keys = [11, 5, 8, 2]
     references = [[f"image {key}"] for key in keys]
-    return CaptionInputs(pixels[rows], ids[rows], ids[rows] != 1, references[rows], keys[rows])
+    return CaptionInputs(pixels[rows], ids[rows], ids[rows] != 1, references[rows], torch.tensor(keys)[rows])
 
 
 def count_wanted(captions: Sequence[Sequence[Sequence[int]]], references: Sequence[Sequence[str]]) -> Tensor:
@@ -61,7 +61,7 @@ def make_objective(baseline: Baseline = Baseline.CONSTANT, *, num_samples: int =
 def test_the_loss_is_as_written_out(captioner: FiberForCaptioning, baseline: Baseline) -> None:
     inputs = make_inputs()
     image = captioner.read_image(inputs.pixels)
-    draws = caption_draws(inputs.keys, num_captions=3, max_tokens=LENGTH - 1, seed=4)
+    draws = caption_draws(inputs.keys.tolist(), num_captions=3, max_tokens=LENGTH - 1, seed=4)
     written = sample_captions(CaptionDecoder(captioner, image), VOCABULARY, draws)
     reward = count_wanted(written.words(VOCABULARY), inputs.references)
     greedy = greedy_captions(CaptionDecoder(captioner, image), VOCABULARY, max_tokens=LENGTH - 1)
@@ -86,7 +86,9 @@ def test_log_probabilities_are_those_of_drawing(captioner: FiberForCaptioning) -
     inputs = make_inputs()
     image = captioner.read_image(inputs.pixels)
     written = sample_captions(
-        CaptionDecoder(captioner, image), VOCABULARY, caption_draws(inputs.keys, num_captions=4, max_tokens=6, seed=1)
+        CaptionDecoder(captioner, image),
+        VOCABULARY,
+        caption_draws(inputs.keys.tolist(), num_captions=4, max_tokens=6, seed=1),
     )
     mean = mean_log_probability(captioner, image, written.tokens, VOCABULARY)
     num_tokens = (written.tokens != VOCABULARY.pad_id).sum(-1)
@@ -131,7 +133,7 @@ def test_a_rewarded_word_becomes_frequent(captioner: FiberForCaptioning) -> None
     rewards = []
     for step in range(40):
         optimizer.zero_grad()
-        keys = [step * NUM_IMAGES + row for row in range(NUM_IMAGES)]
+        keys = step * NUM_IMAGES + torch.arange(NUM_IMAGES)
         objective.losses(captioner, inputs._replace(keys=keys), step=step)["reward"].backward()
         optimizer.step()
         rewards.append(objective.mean_reward)

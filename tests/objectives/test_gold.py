@@ -67,7 +67,7 @@ def test_gold_weights_carry_no_gradient() -> None:
 
 def batch(captioner: FiberForCaptioning) -> CaptionInputs:
     pixels = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)).double()
-    return CaptionInputs(pixels, IDS, IDS != PAD, (), ())
+    return CaptionInputs(pixels, IDS, IDS != PAD, (), torch.arange(2))
 
 
 def disturb(model: FiberForCaptioning) -> None:

@@ -48,7 +48,7 @@ class CaptionFineTuning(FineTuning):
 
     def losses(self, batch: CaptionBatch) -> dict[str, Tensor]:
         inputs = CaptionInputs(
-            normalize_pixels(batch.image), batch.text_ids, batch.text_mask, batch.references, batch.draw.tolist()
+            normalize_pixels(batch.image), batch.text_ids, batch.text_mask, batch.references, batch.draw
         )
         losses = self.objective.losses(self.model, inputs, step=self.global_step)
         if isinstance(self.objective, CaptionRewardObjective):
