@@ -13,7 +13,6 @@ from fiber.data.tokenization import TextTokenizer
 from fiber.models.fusion_backbone import FusionBackbone
 from fiber.tasks.optimizer import OptimizationConfig
 from fiber.tasks.sharding import shard_task_model
-from fiber.tasks.sheets import draw_sheet
 from fiber.tasks.split_evaluator import Evaluator
 from fiber.tasks.task import TrainingTask
 from fiber.utils.distributed import mean_over_processes
@@ -65,8 +64,7 @@ class FineTuning(TrainingTask):
         shard_task_model(self.model, mesh)
 
     def draw_predictions(self) -> Image.Image | None:
-        rows = self.evaluator.sheet()
-        return draw_sheet(rows) if rows else None
+        return self.evaluator.picture()
 
     def training_step(self, batch: Sized, batch_index: int) -> Tensor:
         losses = self.losses(batch)

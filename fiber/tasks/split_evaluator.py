@@ -5,23 +5,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
+from PIL import Image
 from torch import nn
 
-from fiber.tasks.sheets import SheetRow
 from fiber.utils.distributed import gather_objects, rank
 from fiber.utils.errors import UserError
 
-NUM_ROWS = 8
-"""Samples of a picture."""
+ResultFile = str | Image.Image
+"""Content of a text file or a PNG."""
 
 
 class EvaluationResult(NamedTuple):
-    """What is known of a split once all of it was judged; the same on every process."""
+    """What is known of a split once all of it was judged."""
 
     metrics: dict[str, float]
-    """By name without the split: `vqa/accuracy`."""
-    files: dict[str, str]
-    """Content of the result files by name, in the benchmark's official format."""
+    """By name without the split: `vqa/accuracy`; the same on every process."""
+    files: dict[str, ResultFile]
+    """Result files by name, in the benchmark's official format; on the first process alone."""
 
 
 class Evaluator(ABC):
@@ -49,8 +49,8 @@ class Evaluator(ABC):
         """
 
     @abstractmethod
-    def sheet(self) -> Sequence[SheetRow]:
-        """A few predictions of the last split for people to look at."""
+    def picture(self) -> Image.Image | None:
+        """A few predictions of the last split for people to look at; None before the first."""
 
 
 BatchT = TypeVar("BatchT")
@@ -69,7 +69,6 @@ class SplitEvaluator(Evaluator, Generic[BatchT, ResultT]):
         self.name = name
         self.num_samples = num_samples
         self.results: dict[int, ResultT] = {}
-        self.rows: list[SheetRow] = []
 
     @abstractmethod
     def judge(self, model: nn.Module, batch: BatchT) -> Mapping[int, ResultT]:
@@ -79,11 +78,10 @@ class SplitEvaluator(Evaluator, Generic[BatchT, ResultT]):
     def summarize(self, results: Sequence[ResultT]) -> dict[str, float]:
         """Metrics of a split, from the results of all its samples in order."""
 
-    @abstractmethod
-    def draw(self, batch: BatchT, results: Sequence[ResultT]) -> list[SheetRow]:
-        """Rows for the picture from the first samples of a batch and their results."""
+    def keep(self, batch: BatchT, results: Sequence[ResultT]) -> None:
+        """Keep the first samples of a batch and their results for the picture, in place of earlier ones."""
 
-    def result_files(self, results: Sequence[ResultT]) -> dict[str, str]:
+    def result_files(self, results: Sequence[ResultT]) -> dict[str, ResultFile]:
         """Official result files by name, from the results of all samples in order."""
         return {}
 
@@ -92,7 +90,7 @@ class SplitEvaluator(Evaluator, Generic[BatchT, ResultT]):
         judged = self.judge(model, batch)
         assert not judged.keys() & self.results.keys(), "a sample was judged twice"
         if not self.results:
-            self.rows = self.draw(batch, list(judged.values())[:NUM_ROWS])
+            self.keep(batch, list(judged.values()))
         self.results.update(judged)
 
     def finish(self) -> EvaluationResult:
@@ -104,11 +102,8 @@ class SplitEvaluator(Evaluator, Generic[BatchT, ResultT]):
         assert sum(map(len, everyone)) == len(judged), "a sample was judged by two processes"
         assert sorted(judged) == list(range(self.num_samples)), "a sample was not judged"
         ordered = [judged[sample] for sample in range(self.num_samples)]
-        # One process sums up for all: some benchmarks' evaluators take minutes.
-        result = EvaluationResult(self.summarize(ordered), self.result_files(ordered)) if rank() == 0 else None
-        shared = gather_objects(result)[0]
-        assert shared is not None
-        return shared
-
-    def sheet(self) -> Sequence[SheetRow]:
-        return self.rows
+        if rank() != 0:  # one process sums up for all: some benchmarks' evaluators take minutes
+            metrics = gather_objects({})[0]
+            return EvaluationResult(metrics, {})
+        metrics = gather_objects(self.summarize(ordered))[0]
+        return EvaluationResult(metrics, self.result_files(ordered))

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from fiber.tasks import split_evaluator
+from fiber.tasks.sheet_evaluator import SheetEvaluator
 from fiber.tasks.sheets import SheetLine, SheetRow
-from fiber.tasks.split_evaluator import SplitEvaluator
 from fiber.utils.errors import UserError
 
 
@@ -17,7 +17,7 @@ class Batch(NamedTuple):
     sample: Tensor
 
 
-class Squares(SplitEvaluator[Batch, int]):
+class Squares(SheetEvaluator[Batch, int]):
     """The result of a sample is its square."""
 
     def judge(self, model: nn.Module, batch: Batch) -> Mapping[int, int]:

@@ -3,14 +3,12 @@
 from typing import Any
 
 from fiber.data.readers.coco_detection import CocoDetection, FileDetails
+from fiber.data.readers.task_readers import FederatedReader
 from fiber.utils.errors import UserError
 
 
-class LvisDetection(CocoDetection):
+class LvisDetection(CocoDetection, FederatedReader):
     """LVIS as published. Arguments and errors as for `CocoDetection`.
-
-    Only the classes with a box, `negative_classes` and `not_exhaustive_classes` of an image were checked in it; of all
-    others nothing is known.
 
     Args:
         annotation_file: such as `lvis_v1_val.json`, `lvis_v1_minival_inserted_image_name.json` or `lvis_v0.5_val.json`.
@@ -29,7 +27,7 @@ class LvisDetection(CocoDetection):
         super().__init__(annotation_file, image_folder=image_folder, training=training, keep_empty=keep_empty)
         frequencies = FileDetails(*self.index.details).frequencies
         self.frequencies = tuple(frequency for frequency in frequencies if frequency is not None)
-        """How common every class is: `r` (up to 10 images), `c` (up to 100) or `f`."""
+        """LVIS: `r` in up to 10 training images, `c` up to 100."""
         if len(self.frequencies) < len(frequencies):
             raise UserError(f"{annotation_file}: categories lack frequency: expected LVIS annotations.")
 
@@ -42,9 +40,7 @@ class LvisDetection(CocoDetection):
         return files
 
     def negative_classes(self, index: int) -> tuple[int, ...]:
-        """Classes that are certainly absent from an image."""
         return tuple(self.record(index).negative_classes)
 
     def not_exhaustive_classes(self, index: int) -> tuple[int, ...]:
-        """Classes of which not every object in an image has a box."""
         return tuple(self.record(index).not_exhaustive_classes)

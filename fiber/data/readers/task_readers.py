@@ -81,6 +81,21 @@ class GroundingReader(BoxReader):
             yield self.grounded_caption(index).text
 
 
+class ReferringReader(GroundingReader):
+    """One expression per sample: the caption's only phrase, which names one object."""
+
+    dataset: str
+    """Name of the benchmark, such as `refcoco+`."""
+
+
+class EntitiesReader(GroundingReader):
+    """Captions whose phrases are of annotated types, as in Flickr30k Entities."""
+
+    @abstractmethod
+    def phrase_types(self, index: int) -> Sequence[tuple[str, ...]]:
+        """Types of every phrase of `grounded_caption`, such as `people`; a phrase may have several."""
+
+
 class DetectionReader(BoxReader):
     """All objects of some classes per image."""
 
@@ -100,3 +115,22 @@ class DetectionReader(BoxReader):
 
     def texts(self) -> Iterator[str]:
         yield ". ".join(self.classes)
+
+
+class FederatedReader(DetectionReader):
+    """Detection where every image was checked for some of the classes only, as in LVIS.
+
+    Of an image these are the classes of its objects, `negative_classes` and `not_exhaustive_classes`; of all others
+    nothing is known.
+    """
+
+    frequencies: Sequence[str]
+    """How common every class is: `r` (rare), `c` (common) or `f` (frequent)."""
+
+    @abstractmethod
+    def negative_classes(self, index: int) -> Sequence[int]:
+        """Classes that are certainly absent from an image."""
+
+    @abstractmethod
+    def not_exhaustive_classes(self, index: int) -> Sequence[int]:
+        """Classes of which not every object in an image has a box."""

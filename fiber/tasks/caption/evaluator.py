@@ -14,8 +14,9 @@ from fiber.data.readers.base import CaptionReader
 from fiber.data.shapes.captions import ShapesCaptions
 from fiber.data.tokenization import TextTokenizer
 from fiber.evaluation.captioning.caption_scores import caption_scores
+from fiber.tasks.sheet_evaluator import SheetEvaluator
 from fiber.tasks.sheets import SheetLine, SheetRow
-from fiber.tasks.split_evaluator import SplitEvaluator
+from fiber.tasks.split_evaluator import ResultFile
 
 NUM_REFERENCES = 5
 """References drawn beside an image."""
@@ -39,7 +40,7 @@ class CaptionWriter(Protocol):
         """
 
 
-class CaptionEvaluator(SplitEvaluator[CaptionBatch, str]):
+class CaptionEvaluator(SheetEvaluator[CaptionBatch, str]):
     """Has every image captioned once.
 
     Metrics: what `caption_scores` gives, as `caption/cider` and so on; `caption/empty`, the share of images whose
@@ -88,7 +89,7 @@ class CaptionEvaluator(SplitEvaluator[CaptionBatch, str]):
             log.warning("%s: %d of %d captions are empty (images %s)", self.name, len(empty), len(captions), named)
         return len(empty)
 
-    def result_files(self, results: Sequence[str]) -> dict[str, str]:
+    def result_files(self, results: Sequence[str]) -> dict[str, ResultFile]:
         rows = [
             {"image_id": result_id(self.reader.image_id(index)), "caption": caption}
             for index, caption in enumerate(results)

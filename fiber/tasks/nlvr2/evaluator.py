@@ -8,8 +8,9 @@ from torch import nn
 from fiber.data.normalization import normalize_pixels
 from fiber.data.statement_batch import StatementBatch
 from fiber.evaluation.nlvr2 import accuracy, consistency, names_sentence, predictions_file
+from fiber.tasks.sheet_evaluator import SheetEvaluator
 from fiber.tasks.sheets import SheetLine, SheetRow
-from fiber.tasks.split_evaluator import SplitEvaluator
+from fiber.tasks.split_evaluator import ResultFile
 
 
 class StatementResult(NamedTuple):
@@ -20,7 +21,7 @@ class StatementResult(NamedTuple):
     prediction: bool
 
 
-class Nlvr2Evaluator(SplitEvaluator[StatementBatch, StatementResult]):
+class Nlvr2Evaluator(SheetEvaluator[StatementBatch, StatementResult]):
     """Accuracy, and consistency where identifiers tell which statements are one sentence, as NLVR2's do.
 
     The results file is NLVR2's.
@@ -42,7 +43,7 @@ class Nlvr2Evaluator(SplitEvaluator[StatementBatch, StatementResult]):
             metrics["nlvr2/consistency"] = consistency(truths, predictions)
         return metrics
 
-    def result_files(self, results: Sequence[StatementResult]) -> dict[str, str]:
+    def result_files(self, results: Sequence[StatementResult]) -> dict[str, ResultFile]:
         return {"predictions.csv": predictions_file({result.identifier: result.prediction for result in results})}
 
     def draw(self, batch: StatementBatch, results: Sequence[StatementResult]) -> list[SheetRow]:

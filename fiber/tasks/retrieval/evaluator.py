@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from fiber.data.normalization import normalize_pixels
@@ -22,8 +23,9 @@ from fiber.models.pair_model import PairModel
 from fiber.tasks.retrieval.listing import best_ids, gallery_rows
 from fiber.tasks.retrieval.progress import MatchingProgress
 from fiber.tasks.retrieval.rankings import GalleryScores, Ranking, RetrievalEvaluationConfig, protocols
-from fiber.tasks.sheets import SheetRow
-from fiber.tasks.split_evaluator import NUM_ROWS, EvaluationResult, Evaluator
+from fiber.tasks.sheet_evaluator import NUM_ROWS
+from fiber.tasks.sheets import SheetRow, draw_sheet
+from fiber.tasks.split_evaluator import EvaluationResult, Evaluator
 from fiber.utils.distributed import gather_objects, world_size
 from fiber.utils.errors import UserError
 
@@ -176,7 +178,11 @@ class RetrievalEvaluator(Evaluator):
         return EvaluationResult(metrics, {RESULT_FILE: content})
 
     def sheet(self) -> Sequence[SheetRow]:
+        """Rows of the picture."""
         return self.rows
+
+    def picture(self) -> Image.Image | None:
+        return draw_sheet(self.rows) if self.rows else None
 
 
 def finite(scores: Tensor) -> Tensor:

@@ -11,14 +11,15 @@ from fiber.data.normalization import normalize_pixels
 from fiber.data.question_batch import QuestionBatch
 from fiber.data.readers.task_readers import QuestionReader
 from fiber.evaluation.vqa import JudgedAnswer, judge_answer, summarize_accuracy
+from fiber.tasks.sheet_evaluator import SheetEvaluator
 from fiber.tasks.sheets import SheetLine, SheetRow
-from fiber.tasks.split_evaluator import SplitEvaluator
+from fiber.tasks.split_evaluator import ResultFile
 
 RIGHT = 0.5
 """Score from which an answer is drawn as right."""
 
 
-class VqaEvaluator(SplitEvaluator[QuestionBatch, JudgedAnswer]):
+class VqaEvaluator(SheetEvaluator[QuestionBatch, JudgedAnswer]):
     """Answers every question by the best of the vocabulary.
 
     Metrics: `vqa/accuracy` and, by type of answer, `vqa/accuracy_yes_no`, `_number` and `_other`, in [0, 1]: VQA's
@@ -57,9 +58,9 @@ class VqaEvaluator(SplitEvaluator[QuestionBatch, JudgedAnswer]):
         by_type = {f"vqa/accuracy_{slug(name)}": value for name, value in accuracy.by_answer_type.items()}
         return {"vqa/accuracy": accuracy.overall} | by_type
 
-    def result_files(self, results: Sequence[JudgedAnswer]) -> dict[str, str]:
+    def result_files(self, results: Sequence[JudgedAnswer]) -> dict[str, ResultFile]:
         rows = [{"question_id": one.question_id, "answer": one.answer} for one in results]
-        files = {"vqa_submit.json": json.dumps(rows) + "\n"}
+        files: dict[str, ResultFile] = {"vqa_submit.json": json.dumps(rows) + "\n"}
         if are_scored(results):
             files["vqa_accuracy.json"] = json.dumps(summarize_accuracy(results).official(), indent=2) + "\n"
         return files

@@ -10,9 +10,16 @@ from fiber.data.records import Box
 from fiber.detection.postprocessing import Detections
 from fiber.detection.prompts import Prompt
 from fiber.inference.drawing import label_color
-from fiber.tasks.box_pictures import MARGIN, MAX_BOXES, BoxPrediction, draw_prediction, stack_pictures, worth_drawing
-from fiber.tasks.box_validation import ImageResult
-from fiber.tasks.fine_pretraining import pictured
+from fiber.tasks.boxes.asking import ImageResult
+from fiber.tasks.boxes.pictures import (
+    MARGIN,
+    MAX_BOXES,
+    BoxPrediction,
+    draw_prediction,
+    pictured,
+    stack_pictures,
+    worth_drawing,
+)
 
 NAMES = ("cat", "dog")
 GREY = 128

@@ -7,11 +7,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from fiber.data.grounding_batch import Truth
+from fiber.data.grounding_batch import EvaluationBatch, Truth
 from fiber.detection.postprocessing import Detections
 from fiber.detection.prompts import Prompt
 from fiber.inference.drawing import draw_boxes, draw_caption, side_by_side
+from fiber.tasks.boxes.asking import ImageResult
 
+NUM_PICTURES = 6
+"""Of a split."""
 MIN_SCORE = 0.3
 """Of a drawn box; where none reaches it the best is drawn."""
 MAX_BOXES = 12
@@ -75,3 +78,34 @@ def stack_pictures(pictures: Sequence[Image.Image]) -> Image.Image:
             sheet.paste(picture, (MARGIN + column * (width + MARGIN), top))
         top += height + MARGIN
     return sheet
+
+
+class PictureGrid:
+    """The first images of a split, ground truth beside prediction."""
+
+    def __init__(self) -> None:
+        self.predictions: list[BoxPrediction] = []
+
+    def keep(self, batch: EvaluationBatch, found: Sequence[ImageResult]) -> None:
+        """Take the first images of a batch, in place of earlier ones."""
+        self.predictions = pictured(batch, found[:NUM_PICTURES])
+
+    def draw(self) -> Image.Image | None:
+        """None where nothing was kept."""
+        return stack_pictures([draw_prediction(one) for one in self.predictions]) if self.predictions else None
+
+
+def pictured(batch: EvaluationBatch, found: Sequence[ImageResult]) -> list[BoxPrediction]:
+    """The first images of a batch with what was found, in pixels of the network's input."""
+    predictions = []
+    for row, result in enumerate(found):
+        (height, width), (original_height, original_width) = batch.sizes[row].tolist(), batch.original_sizes[row]
+        x, y = width / original_width, height / original_height
+        truths = tuple(
+            truth._replace(box=(truth.box[0] * x, truth.box[1] * y, truth.box[2] * x, truth.box[3] * y))
+            for truth in batch.truths[row]
+        )
+        image = batch.image[row, :, :height, :width].cpu()
+        detections = result.detections.scaled(x, y)
+        predictions.append(BoxPrediction(image, result.names, truths, detections, batch.prompts[row]))
+    return predictions

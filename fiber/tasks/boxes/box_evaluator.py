@@ -1,0 +1,48 @@
+"""Judging one split of images with boxes."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Generic
+
+from PIL import Image
+from torch import nn
+
+from fiber.data.grounding_batch import EvaluationBatch, Truth
+from fiber.tasks.boxes.asking import Asker, ImageResult
+from fiber.tasks.boxes.pictures import PictureGrid
+from fiber.tasks.split_evaluator import EvaluationResult, ResultT, SplitEvaluator
+
+
+class BoxEvaluator(SplitEvaluator[EvaluationBatch, ResultT], Generic[ResultT]):
+    """Asks for what the split holds and judges image by image; draws ground truth beside prediction.
+
+    Args:
+        name: of the split, for messages.
+        asker: what the images are asked for.
+        num_samples: of the split.
+    """
+
+    monitored: str
+    """The metric by which the best model is chosen, without its split; more is better."""
+
+    def __init__(self, name: str, *, asker: Asker, num_samples: int) -> None:
+        super().__init__(name, num_samples=num_samples)
+        self.asker = asker
+        self.grid = PictureGrid()
+
+    @abstractmethod
+    def judge_image(self, found: ImageResult, truths: Sequence[Truth]) -> ResultT:
+        """The result of one image."""
+
+    def judge(self, model: nn.Module, batch: EvaluationBatch) -> Mapping[int, ResultT]:
+        found = self.asker.ask(model, batch)
+        if not self.results:
+            self.grid.keep(batch, found)
+        return {one.image_index: self.judge_image(one, truths) for one, truths in zip(found, batch.truths, strict=True)}
+
+    def finish(self) -> EvaluationResult:
+        self.asker.forget()
+        return super().finish()
+
+    def picture(self) -> Image.Image | None:
+        return self.grid.draw()
