@@ -56,3 +56,12 @@ def gather_objects(value: T) -> list[T]:
     everyone: list[T] = [value] * world_size()
     dist.all_gather_object(everyone, value)
     return everyone
+
+
+def gather_at_first(value: T) -> list[T] | None:
+    """A picklable object of every process, in the order of their ranks, on the first of them; None on the others."""
+    if not is_distributed():
+        return [value]
+    everyone: list[T] | None = [value] * world_size() if rank() == 0 else None
+    dist.gather_object(value, everyone)
+    return everyone
