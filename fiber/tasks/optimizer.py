@@ -54,13 +54,22 @@ class FineOptimizationConfig(OptimizationConfig):
 
 
 class RecipeSchedule(LambdaLR):
-    """Learning rate and weight decay of every group by the number of steps done, so that resuming finds both."""
+    """Learning rate and weight decay of every group by the number of steps done, so that resuming finds both.
+
+    With plateau decay the rate depends on validations as well, which `observe` takes in.
+    """
 
     def __init__(self, optimizer: torch.optim.Optimizer, config: ScheduleConfig, max_steps: int) -> None:
         self.config = config
         self.max_steps = max_steps
+        self.plateau = config.plateau()
         self.base_decays = [group["weight_decay"] for group in optimizer.param_groups]
-        super().__init__(optimizer, lambda step: learning_rate_factor(step, config, max_steps))
+        super().__init__(optimizer, self.rate_factor)
+
+    def rate_factor(self, step: int) -> float:
+        """Of every group's learning rate after `step` optimiser steps."""
+        factor = learning_rate_factor(step, self.config, self.max_steps)
+        return factor if self.plateau is None else factor * self.plateau.factor
 
     def step(self, epoch: int | None = None) -> None:
         super().step(epoch)
@@ -68,12 +77,30 @@ class RecipeSchedule(LambdaLR):
         for group, base in zip(self.optimizer.param_groups, self.base_decays, strict=True):
             group["weight_decay"] = base * factor
 
+    def observe(self, value: float) -> None:
+        """Take in the monitored metric of a validation; the next step is done with the rate that follows."""
+        if self.plateau is None:
+            return
+        self.plateau.observe(value)
+        factor = self.rate_factor(self.last_epoch)
+        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = base * factor
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the run should end before its last step."""
+        return self.plateau is not None and self.plateau.exhausted
+
     def state_dict(self) -> dict[str, Any]:
-        """The steps done; everything else follows from the recipe."""
-        return {"last_epoch": self.last_epoch}
+        """The steps done and what the plateau remembers; everything else follows from the recipe."""
+        state: dict[str, Any] = {"last_epoch": self.last_epoch}
+        return state if self.plateau is None else state | {"plateau": self.plateau.state()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """A run that had another decay before begins with a fresh plateau."""
         self.last_epoch = state_dict["last_epoch"]
+        if self.plateau is not None and "plateau" in state_dict:
+            self.plateau.restore(state_dict["plateau"])
 
 
 def configure_optimizer(model: nn.Module, config: OptimizationConfig) -> OptimizerLRSchedulerConfig:

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytorch_lightning as pl
 from PIL import Image
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule
 
 from fiber.data.tokenization import TextTokenizer
 from fiber.models.fusion_backbone import FusionBackbone
-from fiber.tasks.optimizer import OptimizationConfig, configure_optimizer
+from fiber.tasks.optimizer import OptimizationConfig, RecipeSchedule, configure_optimizer
 
 
 class TrainingTask(pl.LightningModule):
@@ -64,9 +65,31 @@ class TrainingTask(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         return configure_optimizer(self.model, self.optimization)
 
+    def on_train_start(self) -> None:
+        # The checkpoint of a run that its plateau has ended, given to be resumed: there is nothing left to do.
+        self.stop_if_exhausted()
+
+    @property
+    def schedule(self) -> RecipeSchedule:
+        """Of the fit in progress."""
+        schedule = self.lr_schedulers()
+        assert isinstance(schedule, RecipeSchedule)
+        return schedule
+
     def record_metrics(self, metrics: dict[str, float]) -> None:
-        """Keep and log what a validation found; the same on every process."""
+        """Keep and log what a validation found; the same on every process.
+
+        Within a fit the schedule learns of the monitored metric, and ends the run where it has stopped improving.
+        """
         self.metrics = metrics
         self.validated_step = self.trainer.global_step
         # Every process holds the same values already; reducing them tells Lightning so.
         self.log_dict(metrics, sync_dist=True)
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            self.schedule.observe(metrics[self.monitored])
+            self.stop_if_exhausted()
+
+    def stop_if_exhausted(self) -> None:
+        """End the fit before its last step where the schedule says so; the same on every process."""
+        if self.schedule.exhausted:
+            self.trainer.should_stop = True

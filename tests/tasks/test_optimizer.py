@@ -17,8 +17,8 @@ RECIPE = ScheduleConfig(decay=Decay.MULTISTEP, warmup=10, warmup_start=0.001, we
 """Milestones at steps 40 and 53; the weight decay falls at 27 and 36."""
 
 
-def configure(model: nn.Module) -> tuple[torch.optim.Optimizer, RecipeSchedule]:
-    config = FineOptimizationConfig(learning_rate=1e-4, batch_size=4, max_steps=NUM_STEPS, schedule=RECIPE)
+def configure(model: nn.Module, recipe: ScheduleConfig = RECIPE) -> tuple[torch.optim.Optimizer, RecipeSchedule]:
+    config = FineOptimizationConfig(learning_rate=1e-4, batch_size=4, max_steps=NUM_STEPS, schedule=recipe)
     configured: Any = configure_optimizer(model, config)
     return configured["optimizer"], configured["lr_scheduler"]["scheduler"]
 
@@ -80,3 +80,61 @@ def test_weight_decay_stays_where_no_schedule_moves_it(tiny_detector: GroundedDe
     configured: Any = configure_optimizer(tiny_detector, config)
     optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
     assert {decay for used in advance(optimizer, schedule, 10) for _, decay in used} == {0.0, 0.01}
+
+
+PLATEAU = ScheduleConfig(decay=Decay.PLATEAU, warmup=4, patience=1, stop_patience=5)
+FOUND = (0.0, 0.3, 0.2, 0.2, 0.2, 0.2, 0.2)
+"""Metric of the validation after every second step; the rate drops at the fourth and the sixth."""
+
+
+def train_and_validate(
+    optimizer: torch.optim.Optimizer, schedule: RecipeSchedule, found: tuple[float, ...]
+) -> list[tuple[float, bool]]:
+    """Rate of the first group that each step is done with, and whether the run should end by then."""
+    used = []
+    for value in found:
+        for _ in range(2):
+            used.append((optimizer.param_groups[0]["lr"], schedule.exhausted))
+            optimizer.step()
+            schedule.step()
+        schedule.observe(value)
+    return used
+
+
+def test_a_plateau_lowers_the_rate_of_the_next_step_on_top_of_warmup(tiny_detector: GroundedDetector) -> None:
+    optimizer, schedule = configure(tiny_detector, PLATEAU)
+    base = schedule.base_lrs[0]
+    rates = [rate / base for rate, _ in train_and_validate(optimizer, schedule, FOUND)]
+    assert rates == pytest.approx([0.0, 0.25, 0.5, 0.75, *[1.0] * 4, *[0.1] * 4, *[0.01] * 2])
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(
+        [0.01 * base for base in schedule.base_lrs]
+    )
+    assert schedule.exhausted
+
+
+@pytest.mark.parametrize("interrupted", range(len(FOUND)))
+def test_a_resumed_run_remembers_its_plateau(tiny_detector: GroundedDetector, interrupted: int) -> None:
+    expected = train_and_validate(*configure(tiny_detector, PLATEAU), FOUND)
+    optimizer, schedule = configure(tiny_detector, PLATEAU)
+    train_and_validate(optimizer, schedule, FOUND[:interrupted])
+    saved = copy.deepcopy((optimizer.state_dict(), schedule.state_dict()))
+    optimizer, schedule = configure(tiny_detector, PLATEAU)
+    optimizer.load_state_dict(saved[0])
+    schedule.load_state_dict(saved[1])
+    assert train_and_validate(optimizer, schedule, FOUND[interrupted:]) == expected[2 * interrupted :]
+
+
+def test_validations_matter_to_no_other_decay(tiny_detector: GroundedDetector) -> None:
+    optimizer, schedule = configure(tiny_detector)
+    before = settings(optimizer)
+    for _ in range(20):
+        schedule.observe(0.1)
+    assert (settings(optimizer), schedule.exhausted) == (before, False)
+
+
+def test_a_run_resumed_with_plateau_decay_begins_with_a_fresh_plateau(tiny_detector: GroundedDetector) -> None:
+    _, other = configure(tiny_detector)
+    _, schedule = configure(tiny_detector, PLATEAU)
+    schedule.load_state_dict(other.state_dict())
+    assert schedule.plateau is not None
+    assert schedule.plateau.factor == 1.0

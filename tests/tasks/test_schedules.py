@@ -93,3 +93,25 @@ def test_milestones_are_rounded_to_steps() -> None:
 def test_a_milestone_outside_the_run_is_refused(milestones: tuple[float, ...]) -> None:
     with pytest.raises(UserError, match=r"optimization\.schedule\.milestones"):
         ScheduleConfig(milestones=milestones)
+
+
+@pytest.mark.parametrize("warmup", [0, 20])
+def test_a_plateau_leaves_the_step_nothing_but_warmup(warmup: int) -> None:
+    config = ScheduleConfig(decay=Decay.PLATEAU, warmup=warmup)
+    for step in (0, 5, 20, NUM_STEPS, 10 * NUM_STEPS):
+        assert learning_rate_factor(step, config, NUM_STEPS) == min(1.0, step / warmup if warmup else 1.0)
+
+
+def test_only_plateau_decay_follows_a_plateau() -> None:
+    assert all((ScheduleConfig(decay=decay).plateau() is not None) == (decay is Decay.PLATEAU) for decay in Decay)
+    plateau = ScheduleConfig(decay=Decay.PLATEAU, patience=1, stop_patience=None, gamma=0.5, min_factor=0.3).plateau()
+    assert plateau is not None
+    assert (plateau.patience, plateau.stop_patience, plateau.gamma, plateau.min_factor) == (1, None, 0.5, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("patience", -1), ("stop_patience", 0), ("min_factor", 1.5), ("min_factor", -0.1)]
+)
+def test_impossible_options_of_a_plateau_are_refused(option: str, value: float) -> None:
+    with pytest.raises(UserError, match=rf"optimization\.schedule\.{option}={value}: give"):
+        ScheduleConfig(decay=Decay.PLATEAU, **{option: value})  # type: ignore[arg-type]
