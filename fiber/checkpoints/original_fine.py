@@ -14,7 +14,7 @@ BRANCHES = ("from_coarser", "from_same", "from_finer")
 
 
 def detector_names(config: DetectorConfig) -> tuple[TensorName, ...]:
-    """Every tensor of `GroundedDetector`.
+    """Every tensor of `GroundedDetector` but the prompt offsets.
 
     What the original keeps besides are buffers and `cls_logits`, a frozen layer whose result it never uses.
     """

@@ -51,6 +51,9 @@ class DetectorConfig:
     (referring expressions), version 2 has not."""
     text_budget: int = 256
     """Longest text in tokens, special ones included. Only a text of this length has a "no object" token: its last."""
+    prompt_offsets: bool = False
+    """A learned vector for every place of a text, added to what the fused layers read there: for tuning by the prompt
+    alone."""
 
     def __post_init__(self) -> None:
         image = self.backbone.image

@@ -3,6 +3,9 @@
 Axes: B images, S_h S_w pixels, L text tokens, D text width, C_s width of an image stage, H_s W_s its map.
 """
 
+from dataclasses import replace
+
+import torch
 from torch import Tensor, nn
 
 from fiber.models.detector_config import ChannelOrder, DetectorConfig
@@ -28,6 +31,9 @@ class GroundedDetector(nn.Module):
         self.stage_norms = nn.ModuleList(nn.LayerNorm(width) for width in config.pyramid_widths)
         self.pyramid = FeaturePyramid(config.pyramid_widths, channels=config.channels, drop_block=config.drop_block)
         self.head = GroundingHead(config)
+        places, width = config.text_budget, config.backbone.text.hidden_size
+        # Zeros: the model starts where it would without them.
+        self.prompt_offsets = nn.Parameter(torch.zeros(places, width)) if config.prompt_offsets else None
         initialize(self.backbone, config.backbone.initializer_std)
 
     def encode_image(self, pixels: Tensor) -> ImageTrunk:
@@ -37,8 +43,15 @@ class GroundedDetector(nn.Module):
         return self.backbone.encode_image(pixels, keep_stages=True)
 
     def encode_text(self, token_ids: Tensor, mask: Tensor) -> TextTrunk:
-        """Text layers below the fusion: int64 B L, bool B L."""
-        return self.backbone.encode_text(token_ids, mask)
+        """Text layers below the fusion: int64 B L, bool B L.
+
+        Prompt offsets belong to places and are added behind these layers, so that they reach both sides of the fusion
+        and the head, and prompts can still be encoded once. The paper does not say where they go.
+        """
+        text: TextTrunk = self.backbone.encode_text(token_ids, mask)
+        if self.prompt_offsets is None:
+            return text
+        return replace(text, state=text.state + self.prompt_offsets[: token_ids.shape[1]])
 
     def detect(self, image: ImageTrunk, text: TextTrunk) -> DetectorOutput:
         """Predictions for B pairs of image and text."""

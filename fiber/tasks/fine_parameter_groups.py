@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from torch import nn
 
+from fiber.models.grounded_detector import GroundedDetector
 from fiber.models.roberta import RobertaEncoder
 from fiber.tasks.parameter_groups import GroupRules, ParameterGroup, join
 
@@ -17,6 +18,8 @@ class Kind(StrEnum):
     """Image backbone, pyramid and head."""
     LANGUAGE = "language"
     """Text backbone, its cross-attention included."""
+    PROMPT = "prompt"
+    """Learned offsets of the prompt. They start at zero, so they learn at the full rate, unlike the text backbone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,4 +48,6 @@ def kinds(model: nn.Module) -> dict[str, Kind]:
     for prefix, module in model.named_modules():
         if isinstance(module, RobertaEncoder):
             found |= dict.fromkeys((join(prefix, name) for name, _ in module.named_parameters()), Kind.LANGUAGE)
+        if isinstance(module, GroundedDetector) and module.prompt_offsets is not None:
+            found[join(prefix, "prompt_offsets")] = Kind.PROMPT
     return found

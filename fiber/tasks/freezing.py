@@ -1,6 +1,6 @@
-"""Parts of the image backbone that a recipe leaves as they were."""
+"""Parts of a model that a recipe leaves as they were."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from torch import nn
 
@@ -23,3 +23,25 @@ def freeze_image_stages(backbone: FusionBackbone, num_stages: int | None) -> Non
     for module in frozen_image_modules(backbone, num_stages):
         module.requires_grad_(False)
         module.eval()
+
+
+def freeze_others(model: nn.Module, trained: Collection[nn.Parameter]) -> None:
+    """Take all parameters but `trained` out of training, in place.
+
+    Modules without a parameter left to train are put into evaluation mode: no dropout, stochastic depth or DropBlock.
+    """
+    kept = {id(parameter) for parameter in trained}
+    for parameter in model.parameters():
+        if id(parameter) not in kept:
+            parameter.requires_grad_(False)
+    rest(model)
+
+
+def rest(module: nn.Module) -> None:
+    """Evaluation mode for the largest parts that have parameters, none of which is trained."""
+    parameters = list(module.parameters())
+    if parameters and not any(parameter.requires_grad for parameter in parameters):
+        module.eval()
+        return
+    for child in module.children():
+        rest(child)

@@ -18,6 +18,7 @@ def test_defaults_are_the_paper_model() -> None:
     assert config.channel_order is ChannelOrder.BGR
     assert config.coarser_sampling is CoarserSampling.REWRAPPED
     assert not config.query_norm
+    assert not config.prompt_offsets
 
 
 @pytest.mark.parametrize("query_norm", [False, True])

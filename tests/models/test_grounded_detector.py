@@ -196,6 +196,62 @@ def test_half_precision_gives_finite_float32_outputs_near_the_full_ones(tiny_det
         assert (mine - theirs).abs().max() < 0.1 * theirs.abs().max() + 0.02
 
 
+@pytest.fixture
+def prompted(tiny_detector: GroundedDetector) -> GroundedDetector:
+    """`tiny_detector` with prompt offsets, still zero."""
+    model = GroundedDetector(replace(tiny_detector.config, prompt_offsets=True)).double().eval()
+    missing, unexpected = model.load_state_dict(tiny_detector.state_dict(), strict=False)
+    assert (missing, unexpected) == (["prompt_offsets"], [])
+    return model
+
+
+def offsets(model: GroundedDetector) -> Tensor:
+    assert model.prompt_offsets is not None
+    return model.prompt_offsets.data
+
+
+def test_prompt_offsets_change_nothing_before_they_are_trained(
+    prompted: GroundedDetector, tiny_detector: GroundedDetector
+) -> None:
+    assert offsets(prompted).shape == (12, 16)  # text budget, text width
+    expected = tiny_detector(make_pixels(), make_ids(), MASK)
+    assert_equal(prompted(make_pixels(), make_ids(), MASK), expected, tolerance=0.0)
+
+
+def test_each_offset_is_added_at_its_place_of_every_text(prompted: GroundedDetector) -> None:
+    before = prompted.encode_text(make_ids(), MASK).state
+    offsets(prompted)[2] = torch.arange(16)
+    expected = torch.zeros(2, 8, 16).double()
+    expected[:, 2] = torch.arange(16)
+    assert torch.allclose(prompted.encode_text(make_ids(), MASK).state - before, expected)
+
+
+def test_offsets_reach_words_boxes_and_centers(prompted: GroundedDetector) -> None:
+    before = prompted(make_pixels(), make_ids(), MASK)
+    nn.init.normal_(offsets(prompted))
+    after = prompted(make_pixels(), make_ids(), MASK)
+    for mine, theirs in zip(after[:3], before[:3], strict=True):
+        assert not torch.allclose(mine, theirs, atol=1e-5)
+
+
+def test_offsets_in_padding_change_nothing(prompted: GroundedDetector) -> None:
+    pixels, ids = make_pixels(num_images=1), make_ids()[:1]
+    expected = prompted(pixels, ids, MASK[:1])
+    offsets(prompted)[5:] = 3.0
+    found = prompted(pixels, ids, MASK[:1])
+    assert torch.allclose(found.deltas, expected.deltas, atol=1e-10)
+    assert torch.allclose(found.token_logits[:, :, :5], expected.token_logits[:, :, :5], atol=1e-10)
+
+
+def test_prompts_with_offsets_are_encoded_once(prompted: GroundedDetector) -> None:
+    nn.init.normal_(offsets(prompted))
+    pixels, ids = make_pixels(), make_ids()
+    image, text = prompted.encode_image(pixels), prompted.encode_text(ids, MASK)
+    pick = torch.tensor([1, 0, 1])
+    expected = prompted(pixels[[0, 0, 0]], ids[pick], MASK[pick])
+    assert_equal(prompted.detect(image[torch.tensor([0, 0, 0])], text[pick]), expected)
+
+
 @pytest.mark.slow
 def test_the_forward_pass_compiles_to_one_graph(tiny_detector_config: DetectorConfig) -> None:
     torch.manual_seed(0)

@@ -1,6 +1,7 @@
 """Optimiser groups of the fine stage against the original's sizes and rules."""
 
 from collections import Counter
+from dataclasses import replace
 
 import torch
 
@@ -57,6 +58,14 @@ def test_each_kind_of_parameter_follows_its_rule(tiny_detector: GroundedDetector
     }
     for name, group in expected.items():
         assert groups[name] == group, name
+
+
+def test_prompt_offsets_learn_at_the_full_rate(tiny_detector_config: DetectorConfig) -> None:
+    model = GroundedDetector(replace(tiny_detector_config, prompt_offsets=True))
+    groups = FineGroupConfig(language_multiplier=0.1).groups(model)
+    assert set(groups) == {name for name, _ in model.named_parameters()}
+    assert groups["prompt_offsets"] == ParameterGroup(Kind.PROMPT, 1.0, 0.01)
+    assert [name for name, group in groups.items() if group.kind is Kind.PROMPT] == ["prompt_offsets"]
 
 
 def test_a_recipe_with_one_rate_for_both_sides(tiny_detector: GroundedDetector) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from fiber.models.config import FusionConfig
 from fiber.models.fusion_backbone import FusionBackbone
-from fiber.tasks.freezing import freeze_image_stages, frozen_image_modules
+from fiber.tasks.freezing import freeze_image_stages, freeze_others, frozen_image_modules
 
 
 @pytest.fixture
@@ -58,6 +58,18 @@ def test_a_frozen_stage_has_no_chance_in_it(backbone: FusionBackbone) -> None:
     assert torch.equal(block(x), block(x))
     block.train()
     assert not torch.equal(block(x), block(x))
+
+
+def test_a_module_is_at_rest_only_if_nothing_in_it_is_trained() -> None:
+    first, second, plain = nn.Sequential(nn.Linear(2, 2), nn.Dropout()), nn.Sequential(nn.Linear(2, 2)), nn.Dropout()
+    inner = nn.Sequential(first, second)
+    model = nn.Sequential(inner, plain)
+    bias = first[0].bias
+    assert isinstance(bias, nn.Parameter)
+    freeze_others(model, [bias])
+    assert [name for name, parameter in model.named_parameters() if parameter.requires_grad] == ["0.0.0.bias"]
+    assert all(module.training for module in (model, inner, *first.modules(), plain))
+    assert not any(module.training for module in second.modules())
 
 
 class Task(pl.LightningModule):
