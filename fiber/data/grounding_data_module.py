@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from fiber.data.box_annotations import BoxAnnotations, CaptionAnnotations, PromptAnnotations
+from fiber.data.class_wording import worded_classes
 from fiber.data.data_module import LoaderConfig, TrainingDataModule
 from fiber.data.evaluation_dataset import DetectionEvaluation, EvaluationDataset, GroundingEvaluation
 from fiber.data.grounding_collate import GroundingCollator, collate_evaluation
@@ -14,7 +16,10 @@ from fiber.data.grounding_transforms import GroundingTransform, GroundingTransfo
 from fiber.data.mixture import Mixture
 from fiber.data.readers.task_readers import BoxReader, DetectionReader, GroundingReader
 from fiber.data.tokenization import TextTokenizer
+from fiber.detection.prompt_chunks import chunk_classes
 from fiber.detection.prompt_sampling import AllClassesPrompter, NegativeSampling, PromptSampler, PromptSource
+from fiber.detection.prompts import ClassPrompt
+from fiber.utils.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +35,26 @@ class FineDataConfig(LoaderConfig):
     """Pixels."""
     negatives: NegativeSampling = field(default_factory=NegativeSampling)
     """Which absent classes the prompt of a detection image names."""
-    all_classes: bool = False
-    """Name every class of a detection set in every prompt, instead of sampled ones."""
+    all_classes: bool | None = False
+    """Name every class of a detection set in every prompt, instead of sampled ones; None = if they fit in one."""
     max_broken: float = 0.01
     """Share of training samples with a broken image above which the run stops."""
     max_train_samples: int | None = None
     """Learn only from the first so many samples of every training set."""
     max_val_samples: int | None = None
     """Validate only on the first so many samples of every set."""
+    shots: int | None = None
+    """Learn from a subset that shows every class in so many images (`few_shot`); None = all."""
+    shot_seed: int | None = None
+    """Of the subset; None takes the first images by id, as the original does."""
+    copies: int = 1
+    """Times that an epoch runs through the training samples."""
+    prompts: Sequence[Any] | None = None
+    """Words to ask for each class: texts, or name, prefix and suffix; None = the data set's."""
+
+    def __post_init__(self) -> None:
+        if self.copies < 1:
+            raise UserError(f"data.copies={self.copies}: give 1 or more.")
 
     @property
     def val_transform(self) -> GroundingTransformConfig:
@@ -51,6 +68,7 @@ def build_grounding_data(
     val: Sequence[BoxReader],
     tokenizer: TextTokenizer,
     weights: Sequence[float] | None = None,
+    subsets: Sequence[Sequence[int] | None] | None = None,
 ) -> TrainingDataModule:
     """Batches from readers.
 
@@ -60,19 +78,20 @@ def build_grounding_data(
         val: readers to validate on.
         tokenizer: of the texts.
         weights: share of draws of each training reader; None draws every sample once per epoch.
+        subsets: samples to use of each training reader; None = all.
     """
     sources = [
         GroundingDataset(
             annotations_of(reader, config, tokenizer),
             transform=GroundingTransform(config.transform),
             seed=config.seed,
-            max_samples=config.max_train_samples,
+            indices=range(len(reader))[: config.max_train_samples] if subset is None else subset,
         )
-        for reader in train
-    ]
+        for reader, subset in zip(train, subsets or [None] * len(train), strict=True)
+    ] * config.copies
     return TrainingDataModule(
         config,
-        train=Mixture(sources, weights=weights),
+        train=Mixture(sources, weights=weights and list(weights) * config.copies),
         val=[evaluation_of(reader, config) for reader in val],
         collate=GroundingCollator(tokenizer, text_budget=config.text_budget),
         val_collate=collate_evaluation,
@@ -90,16 +109,31 @@ def annotations_of(reader: BoxReader, config: FineDataConfig, tokenizer: TextTok
 
 def prompts_of(reader: DetectionReader, config: FineDataConfig, tokenizer: TextTokenizer) -> PromptSource:
     """How a detection set's images are asked about."""
-    if config.all_classes:
+    words = class_prompts(reader, config)
+    every = config.all_classes
+    if every is None:
+        every = len(chunk_classes(words, count_tokens=tokenizer.count, token_budget=config.text_budget)) == 1
+    if every:
         return AllClassesPrompter(
-            reader.class_prompts,
+            words,
             count_tokens=tokenizer.count,
             shuffle=config.negatives.shuffle,
             token_budget=config.text_budget,
             separator=config.negatives.separator,
         )
+    if config.prompts is not None:
+        raise UserError("data.prompts words every class, but training samples classes: give data.all_classes=true.")
     sampling = replace(config.negatives, token_budget=config.text_budget)
     return PromptSampler(reader.classes, sampling, count_tokens=tokenizer.count)
+
+
+def class_prompts(reader: DetectionReader, config: FineDataConfig) -> Sequence[str | ClassPrompt]:
+    """Words to ask for each class.
+
+    Raises:
+        UserError: the user's are not as many as there are classes.
+    """
+    return worded_classes(reader.classes, reader.class_prompts, config.prompts)
 
 
 def evaluation_of(reader: BoxReader, config: FineDataConfig) -> EvaluationDataset:

@@ -35,31 +35,36 @@ class GroundingDataset(Dataset[GroundingSample]):
         annotations: texts and boxes of the reader's images.
         transform: picture and boxes to pixels.
         seed: of the random choices, which also depend on the draw.
-        max_samples: use only the first so many.
+        indices: the samples to use, places in the reader; None = all.
 
     Raises:
         UserError: the reader is empty.
     """
 
     def __init__(
-        self, annotations: BoxAnnotations, *, transform: GroundingTransform, seed: int, max_samples: int | None = None
+        self,
+        annotations: BoxAnnotations,
+        *,
+        transform: GroundingTransform,
+        seed: int,
+        indices: Sequence[int] | None = None,
     ) -> None:
         self.annotations = annotations
         self.reader = annotations.reader
         self.transform = transform
         self.seed = seed
-        size = len(self.reader)
-        if size == 0:
+        if len(self.reader) == 0:
             raise UserError(f"{self.reader.name}: the split holds no image.")
-        self.num_samples = size if max_samples is None else min(max_samples, size)
+        self.indices: Sequence[int] = range(len(self.reader)) if indices is None else indices
 
     def __len__(self) -> int:
-        return self.num_samples
+        return len(self.indices)
 
     def aspect_groups(self) -> NDArray[np.int64]:
         """0 = wider than high or unknown, 1 = the others; of every sample."""
-        sizes = self.reader.sizes()[: len(self)]
-        return ((sizes[:, 0] >= sizes[:, 1]) & (sizes[:, 1] > 0)).astype(np.int64)
+        sizes = self.reader.sizes()[np.asarray(self.indices)]
+        taller: NDArray[np.bool_] = (sizes[:, 0] >= sizes[:, 1]) & (sizes[:, 1] > 0)
+        return taller.astype(np.int64)
 
     def __getitem__(self, key: SampleKey) -> GroundingSample:
         """Read one sample.
@@ -70,7 +75,7 @@ class GroundingDataset(Dataset[GroundingSample]):
         rng = np.random.default_rng([self.seed, key.draw])
         replacements = Replacements(self.reader.name, training=True)
         defects: list[Defect] = []
-        index = key.sample
+        index = self.indices[key.sample]
         while True:
             annotation = self.annotations.annotation(index, rng)
             location = self.reader.location(index)
@@ -82,7 +87,7 @@ class GroundingDataset(Dataset[GroundingSample]):
                 replacements.count(f"{location} (empty caption)")
             except BrokenImageError as error:
                 replacements.pass_over(location, error)
-            index = int(rng.integers(len(self)))
+            index = self.indices[int(rng.integers(len(self)))]
         cleaned = clean_annotation(annotation, image)
         defects += [Defect(kind, location) for kind in cleaned.defects]
         return self.transformed(image, cleaned, location, key, tuple(replacements.broken), tuple(defects), rng)

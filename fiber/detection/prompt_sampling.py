@@ -158,14 +158,18 @@ class AllClassesPrompter:
         self.labels = real_classes(classes)
         self.shuffle = shuffle
         self.separator = separator
-        # A word may need more tokens where it opens the text, so each class is tried there.
-        for start in range(len(self.labels) if shuffle else 1):
-            text = self.prompt(self.labels[start:] + self.labels[:start]).prompt.text
-            if (needed := count_tokens(text) + SPECIAL_TOKENS) > token_budget:
-                raise UserError(
-                    f"the prompt of all {len(self.labels)} classes needs {needed} of {token_budget} tokens: train with "
-                    "sampled negatives instead (in evaluation, with several prompts)."
-                )
+        needed = self.longest(count_tokens)
+        if needed > token_budget:
+            raise UserError(
+                f"the prompt of all {len(self.labels)} classes needs {needed} of {token_budget} tokens: train with "
+                "sampled negatives instead, data.all_classes=false (evaluation takes several prompts)."
+            )
+
+    def longest(self, count_tokens: CountTokens) -> int:
+        """Tokens that a prompt may need: a word may need more where it opens the text, so each class is tried there."""
+        orders = range(max(1, len(self.labels)) if self.shuffle else 1)
+        texts = (self.prompt(self.labels[start:] + self.labels[:start]).prompt.text for start in orders)
+        return max(count_tokens(text) for text in texts) + SPECIAL_TOKENS
 
     def sample(self, positive_classes: Sequence[int], rng: np.random.Generator) -> SampledPrompt:
         return self.prompt(rng.permutation(self.labels).tolist() if self.shuffle else self.labels)

@@ -31,6 +31,8 @@ class RunParts(NamedTuple):
     """How the model starts from an earlier run."""
     learned_files: Mapping[str, str] = {}
     """What was taken from the training data, by file name, to be kept in the run's directory."""
+    check_first: bool = False
+    """Judge the model before it learns anything."""
 
 
 class TextSource(Protocol):

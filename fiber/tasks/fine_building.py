@@ -1,39 +1,72 @@
-"""Fine pre-training from its configuration."""
+"""Runs of the fine stage from their configuration."""
 
-from omegaconf import DictConfig
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, cast
 
-from fiber.checkpoints.coarse_initialization import initialize_from_coarse
+from omegaconf import DictConfig, ListConfig, open_dict
+
+from fiber.checkpoints.detector_initialization import initialize_detector
 from fiber.checkpoints.initialization import find_checkpoint_file
 from fiber.checkpoints.model_configs import build_detector_config
-from fiber.data.grounding_data_module import FineDataConfig, build_grounding_data
-from fiber.data.readers.task_readers import BoxReader, DetectionReader, GroundingReader
+from fiber.checkpoints.run_folder import CONFIG_FILE
+from fiber.checkpoints.trained_run import read_run_config
+from fiber.data.few_shot import FewShotSubset, few_shot_subset
+from fiber.data.grounding_data_module import FineDataConfig, build_grounding_data, class_prompts
+from fiber.data.readers.custom_boxes import warn_of_missing
+from fiber.data.readers.task_readers import BoxReader, DetectionReader
 from fiber.data.tokenization import TextTokenizer
-from fiber.detection.prompt_chunks import chunk_classes
 from fiber.models.detector_config import DetectorConfig
 from fiber.models.grounded_detector import GroundedDetector
 from fiber.objectives.grounding import GroundingCriterion, GroundingCriterionConfig
-from fiber.tasks.box_validation import BoxValidator, DetectionValidator, GroundingValidator
+from fiber.tasks.boxes.evaluators import SplitJudge, box_evaluator
+from fiber.tasks.boxes.options import BoxEvaluationConfig
 from fiber.tasks.building import (
     READER_KEYS,
     RunParts,
     build_reader,
     build_tokenizer,
     load_published_weights,
+    optimization_values,
 )
-from fiber.tasks.fine_pretraining import FinePretraining
+from fiber.tasks.detector_training import DetectorTraining
+from fiber.tasks.fine_tasks import FINE_TASKS, PRETRAINING, FineTask
+from fiber.tasks.freezing import freeze_image_stages
 from fiber.tasks.optimizer import FineOptimizationConfig
 from fiber.tasks.trainer_config import TrainerConfig
-from fiber.utils.configs import build_dataclass, plain
+from fiber.tasks.tuning import Tuning, restrict_training
+from fiber.utils.configs import build_dataclass, convert, plain
 from fiber.utils.errors import UserError
 
+PUBLISHED: Mapping[str, Any] = {"channel_order": "bgr", "query_norm": True, "coarser_sampling": "rewrapped"}
+"""Options of the detector that its weights belong to."""
+FEW_SHOT_FILE = "few_shot.json"
+"""What a run learned from, in its directory."""
 
-def optimization_config(config: DictConfig) -> FineOptimizationConfig:
-    """The recipe between gradients and weights."""
-    return build_dataclass(FineOptimizationConfig, plain(config.optimization), "optimization")
+
+class Judge(NamedTuple):
+    """What judging a split takes beside the model."""
+
+    tokenizer: TextTokenizer
+    data: FineDataConfig
+    options: BoxEvaluationConfig
+    text_budget: int
+
+    def evaluator(self, reader: BoxReader) -> SplitJudge:
+        """How a split is judged."""
+        most = self.data.max_val_samples
+        return box_evaluator(
+            reader,
+            tokenizer=self.tokenizer,
+            options=self.options,
+            text_budget=self.text_budget,
+            num_samples=len(reader) if most is None else min(most, len(reader)),
+            prompts=class_prompts(reader, self.data) if isinstance(reader, DetectionReader) else None,
+        )
 
 
-def build_fine_pretraining(config: DictConfig, trainer: TrainerConfig, *, resuming: bool) -> RunParts:
-    """Task and data.
+def build_detector_training(config: DictConfig, trainer: TrainerConfig, *, resuming: bool) -> RunParts:
+    """Pre-training or a task of the fine stage, with its data.
 
     Args:
         config: composed from `configs/train.yaml` with `stage=fine`.
@@ -44,39 +77,74 @@ def build_fine_pretraining(config: DictConfig, trainer: TrainerConfig, *, resumi
         raise UserError(
             "trainer.compile=true: images of the fine stage vary in size, each a graph of its own: leave it."
         )
+    task = FINE_TASKS.get(config.task.name, PRETRAINING)
     source = find_checkpoint_file(config.init_from)
-    train = [build_box_reader(reader) for reader in config.data.train]
-    val = [build_box_reader(reader) for reader in config.data.val]
+    tuning = convert(Tuning, config.get("tuning", Tuning.FULL), "tuning")
+    settle_detector(config, source, tuning)
+    train, val = build_readers(config)
     tokenizer = build_tokenizer(config.tokenizer, train, source=source)
     detector = build_detector_config(config, vocab_size=tokenizer.vocab_size)
+    data = fine_data_config(config, trainer, detector)
+    subsets = few_shot_subsets(train, data)
     data_module = build_grounding_data(
-        fine_data_config(config, trainer, detector),
+        data,
         train=train,
         val=val,
         tokenizer=tokenizer,
         weights=config.data.weights,
+        subsets=[subset.indices for subset in subsets] if subsets else None,
     )
+    judge = Judge(tokenizer, data, evaluation_options(config, task), detector.text_budget)
+    evaluators = [judge.evaluator(reader) for reader in val]
     model = GroundedDetector(detector)
     initialization = None
     if not resuming and source is not None:
-        initialization = initialize_from_coarse(model, model.backbone, source)
+        initialization = initialize_detector(model, source)
     elif not resuming:
         load_published_weights(model.backbone, config.model)
+    freeze_image_stages(model.backbone, config.frozen_stages)
+    restrict_training(model, tuning)
+    values = optimization_values(config, num_samples=len(data_module.train_samples))
     criterion = build_dataclass(GroundingCriterionConfig, plain(config.objective), "objective")
-    task = FinePretraining(
+    module = DetectorTraining(
         model,
         criterion=GroundingCriterion(detector, criterion),
-        optimization=optimization_config(config),
+        optimization=build_dataclass(FineOptimizationConfig, values, "optimization"),
         tokenizer=tokenizer,
-        validators=[build_validator(reader, tokenizer, detector) for reader in val],
-        frozen_stages=config.frozen_stages,
+        evaluators=evaluators,
+        monitored=f"val/{evaluators[0].monitored}",
+        notices=[notice for subset in subsets for notice in subset.notices()],
     )
-    return RunParts(task, data_module, initialization)
+    for reader in (*train, *val):
+        warn_of_missing(reader)
+    files = {FEW_SHOT_FILE: subset.to_json() for subset in subsets}
+    return RunParts(module, data_module, initialization, files, check_first=bool(config.get("zero_shot", False)))
 
 
-def build_box_reader(config: DictConfig) -> BoxReader:
-    """A reader of images with boxes."""
-    return build_reader(config, BoxReader, wanted="boxes")  # type: ignore[type-abstract]
+def settle_detector(config: DictConfig, source: Path | None, tuning: Tuning) -> None:
+    """Fill in what the recipe leaves open of the detector, in place: as the run that it starts from, else as published."""
+    run = source.parent.parent / CONFIG_FILE if source is not None else None
+    earlier = read_run_config(run) if run is not None and run.is_file() else None
+    inherited = earlier.detector if earlier is not None and earlier.stage.name == config.stage.name else PUBLISHED
+    for key in PUBLISHED:
+        if config.detector[key] is None:
+            config.detector[key] = inherited[key]
+    if tuning.trains_prompt:
+        with open_dict(config.detector):
+            config.detector.prompt_offsets = True
+
+
+def build_readers(config: DictConfig) -> tuple[list[BoxReader], list[BoxReader]]:
+    """Readers to learn from and to validate on; pre-training may validate on several, a task on one."""
+    task = FINE_TASKS.get(config.task.name, PRETRAINING)
+    val = config.data.val if isinstance(config.data.val, ListConfig) else [config.data.val]
+    train = [build_box_reader(reader, task) for reader in config.data.train]
+    return train, [build_box_reader(reader, task) for reader in val]
+
+
+def build_box_reader(config: DictConfig, task: FineTask) -> BoxReader:
+    """A reader of what the task reads."""
+    return build_reader(config, cast(type[BoxReader], task.reader_kind), wanted=task.wanted)
 
 
 def fine_data_config(config: DictConfig, trainer: TrainerConfig, detector: DetectorConfig) -> FineDataConfig:
@@ -87,10 +155,21 @@ def fine_data_config(config: DictConfig, trainer: TrainerConfig, detector: Detec
     return build_dataclass(FineDataConfig, values, "data")
 
 
-def build_validator(reader: BoxReader, tokenizer: TextTokenizer, detector: DetectorConfig) -> BoxValidator:
-    """How a validation set is judged."""
-    if isinstance(reader, GroundingReader):
-        return GroundingValidator()
-    assert isinstance(reader, DetectionReader)
-    chunks = chunk_classes(reader.class_prompts, count_tokens=tokenizer.count, token_budget=detector.text_budget)
-    return DetectionValidator(reader.classes, chunks)
+def evaluation_options(config: DictConfig, task: FineTask) -> BoxEvaluationConfig:
+    """The task's, where the configuration does not say otherwise."""
+    given = {key: value for key, value in (plain(config).get("evaluation") or {}).items() if value is not None}
+    return build_dataclass(BoxEvaluationConfig, vars(task.options) | given, "evaluation")
+
+
+def few_shot_subsets(train: Sequence[BoxReader], data: FineDataConfig) -> list[FewShotSubset]:
+    """What is learned from, where that is not everything.
+
+    Raises:
+        UserError: the training data have no classes.
+    """
+    if data.shots is None:
+        return []
+    for reader in train:
+        if not isinstance(reader, DetectionReader):
+            raise UserError(f"data.shots={data.shots}: {reader.name} has no classes to count by: leave it null.")
+    return [few_shot_subset(reader, shots=data.shots, seed=data.shot_seed) for reader in train]  # type: ignore[arg-type]

@@ -60,6 +60,10 @@ class FineTuning(TrainingTask):
         assert isinstance(backbone, FusionBackbone)
         return backbone
 
+    @property
+    def monitored(self) -> str:
+        return f"val/{self.evaluator.monitored}"
+
     def shard(self, mesh: DeviceMesh) -> None:
         shard_task_model(self.model, mesh)
 

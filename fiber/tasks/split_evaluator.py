@@ -29,6 +29,8 @@ class Evaluator(ABC):
 
     num_passes: int = 1
     """How often the split's batches are wanted, one pass after the other."""
+    monitored: str
+    """The metric by which the best model is chosen, without the split; more is better."""
 
     @abstractmethod
     def add(self, model: nn.Module, batch: Any, *, number: int) -> None:
@@ -102,8 +104,6 @@ class SplitEvaluator(Evaluator, Generic[BatchT, ResultT]):
         assert sum(map(len, everyone)) == len(judged), "a sample was judged by two processes"
         assert sorted(judged) == list(range(self.num_samples)), "a sample was not judged"
         ordered = [judged[sample] for sample in range(self.num_samples)]
-        if rank() != 0:  # one process sums up for all: some benchmarks' evaluators take minutes
-            metrics = gather_objects({})[0]
-            return EvaluationResult(metrics, {})
-        metrics = gather_objects(self.summarize(ordered))[0]
-        return EvaluationResult(metrics, self.result_files(ordered))
+        # One process sums up for all: some benchmarks' evaluators take minutes.
+        metrics = gather_objects(self.summarize(ordered) if rank() == 0 else {})[0]
+        return EvaluationResult(metrics, self.result_files(ordered) if rank() == 0 else {})

@@ -26,6 +26,9 @@ from fiber.tasks.optimizer import OptimizationConfig
 from fiber.tasks.trainer_config import Strategy, TrainerConfig
 from fiber.utils.errors import UserError
 
+PREDICTIONS = "predictions.png"
+"""Sample predictions of the last validation, in a run's directory."""
+
 
 def build_trainer(
     config: DictConfig,
@@ -164,7 +167,7 @@ def callbacks(
         DefectMonitor(),
         FiniteLoss(every=settings.log_every),
         LearningRateMonitor(logging_interval="step"),
-        PredictionPictures(run_dir / "predictions.png"),
+        PredictionPictures(run_dir / PREDICTIONS),
         LastCheckpoint(folder / LAST, every=settings.checkpoint_every),
     ]
     if optimization.ema_decay is not None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import ModelCheckpoint
 
 from fiber.checkpoints.run_folder import CONFIG_FILE, TOKENIZER_FOLDER
 from fiber.data.data_module import TrainingDataModule
@@ -17,13 +18,15 @@ from fiber.tasks.building import RunParts
 from fiber.tasks.callbacks.progress import TrainingProgress
 from fiber.tasks.coarse_building import build_coarse_pretraining
 from fiber.tasks.coarse_tasks import COARSE_TASKS
-from fiber.tasks.fine_building import build_fine_pretraining
+from fiber.tasks.fine_building import build_detector_training, build_readers
+from fiber.tasks.fine_tasks import FINE_TASKS
 from fiber.tasks.fine_tuning_building import build_fine_tuning
 from fiber.tasks.metrics_table import metrics_table
 from fiber.tasks.parameter_groups import summarize_groups
 from fiber.tasks.resuming import find_checkpoint, read_position
+from fiber.tasks.suite import RunResult, expand, run_suite
 from fiber.tasks.task import TrainingTask
-from fiber.tasks.trainer import best_checkpoint, build_trainer
+from fiber.tasks.trainer import PREDICTIONS, best_checkpoint, build_trainer
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.configs import build_dataclass, plain
 from fiber.utils.errors import UserError
@@ -31,6 +34,8 @@ from fiber.utils.errors import UserError
 
 def train(config: DictConfig) -> dict[str, float]:
     """Train, validate, and write everything to the run directory.
+
+    Where `data.dataset`, `data.shots` or `data.shot_seed` are lists there is a run for every combination.
 
     Args:
         config: composed from `configs/train.yaml`.
@@ -42,22 +47,58 @@ def train(config: DictConfig) -> dict[str, float]:
         UserError: anything in the configuration, the data or the checkpoint that the user can mend; before any
             training, broken images excepted.
     """
+    runs = expand(config)
+    if len(runs) == 1:
+        return train_once(runs[0].config).metrics
+    for run in runs:
+        build_readers(run.config)  # missing data are met now, not hours later
+
+    def one(own: DictConfig, folder: Path) -> RunResult:
+        own.run_dir = str(folder)
+        return train_once(own)
+
+    return run_suite(runs, Path(config.run_dir), one=one)
+
+
+def train_once(config: DictConfig) -> RunResult:
+    """One run."""
     run = prepare(config)
     if run.trainer.is_global_zero:
         announce(run, config)
+    first = judge_first(run) if run.parts.check_first and run.checkpoint is None else {}
     started = time.perf_counter()
     run.trainer.fit(run.task, run.data_module, ckpt_path=run.checkpoint, weights_only=True)
     seconds = time.perf_counter() - started
     if run.task.validated_step != run.trainer.global_step:
         run.trainer.validate(run.task, run.data_module, verbose=False)
-    metrics = dict(sorted(run.task.metrics.items()))
+    metrics = dict(sorted(run.task.metrics.items())) | first
+    best = renamed(run.task.monitored, "best")
+    score = run.best.best_model_score
+    metrics[best] = metrics[run.task.monitored] if score is None else float(score)
     speed = run.progress.total_samples / max(run.progress.fit_seconds, 1e-9)
     metrics |= {"train/seconds": seconds, "train/samples_per_second": speed}
     if run.trainer.is_global_zero:
         (run.directory / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
         run.progress.console.print(metrics_table(metrics))
         run.progress.console.print(f"everything is in {run.directory}", highlight=False, soft_wrap=True)
+    return RunResult(metrics, best)
+
+
+def judge_first(run: "Run") -> dict[str, float]:
+    """What the model can do before it learns anything: metrics `zero_shot/...`, and pictures."""
+    run.trainer.validate(run.task, run.data_module, verbose=False)
+    metrics = {renamed(name, "zero_shot"): value for name, value in sorted(run.task.metrics.items())}
+    if run.trainer.is_global_zero:
+        run.progress.console.print(f"before training: {run.task.monitored} {run.task.metrics[run.task.monitored]:.4f}")
+        pictures = run.directory / PREDICTIONS
+        if pictures.is_file():
+            pictures.replace(run.directory / "zero_shot.png")
     return metrics
+
+
+def renamed(metric: str, split: str) -> str:
+    """The metric of validation as that of another split."""
+    return f"{split}/{metric.removeprefix('val/')}"
 
 
 class Run(NamedTuple):
@@ -70,6 +111,8 @@ class Run(NamedTuple):
     """What stage and task contribute."""
     trainer: pl.Trainer
     progress: TrainingProgress
+    best: ModelCheckpoint
+    """Keeps the model that was best in validation."""
 
     @property
     def task(self) -> TrainingTask:
@@ -82,7 +125,8 @@ class Run(NamedTuple):
 
 RECIPES: Mapping[tuple[str, str], Callable[..., RunParts]] = {
     ("coarse", "pretrain"): build_coarse_pretraining,
-    ("fine", "pretrain"): build_fine_pretraining,
+    ("fine", "pretrain"): build_detector_training,
+    **{("fine", task): build_detector_training for task in FINE_TASKS},
     **{
         ("coarse", task): partial(build_fine_tuning, builder_type=builder_type)
         for task, builder_type in COARSE_TASKS.items()
@@ -111,7 +155,8 @@ def prepare(config: DictConfig) -> Run:
         num_samples=len(data_module.train_samples),
         needs_negatives=task.needs_negatives,
     )
-    trainer.callbacks.append(best_checkpoint(directory, task.monitored))  # type: ignore[attr-defined]
+    best = best_checkpoint(directory, task.monitored)
+    trainer.callbacks.append(best)  # type: ignore[attr-defined]
     data_module.check_size(trainer.world_size)
     if position is not None:
         data_module.resume_at(epoch=position.epoch, batch=position.batch)
@@ -119,7 +164,7 @@ def prepare(config: DictConfig) -> Run:
         checkpoint_activations(task.backbone)
     if settings.compile:
         compile_backbone(task.backbone)
-    return Run(directory, checkpoint, parts, trainer, progress)
+    return Run(directory, checkpoint, parts, trainer, progress, best)
 
 
 def find_recipe(stage: str, task: str) -> Callable[..., RunParts]:

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
-from hydra.utils import get_class
-from omegaconf import DictConfig
+from hydra.utils import get_object
+from omegaconf import DictConfig, ListConfig
 
 from fiber.checkpoints.model_configs import build_detector_config, build_model_config
 from fiber.data.grounding_data_module import FineDataConfig
 from fiber.data.pair_data_module import PairDataConfig
 from fiber.data.readers.base import CaptionReader
-from fiber.data.readers.task_readers import BoxReader
 from fiber.models.config import FusionConfig
 from fiber.models.detector_config import ChannelOrder, CoarserSampling, DetectorConfig
 from fiber.objectives.grounding import GroundingCriterionConfig
@@ -23,16 +22,23 @@ from fiber.objectives.pretraining import PretrainingObjectiveConfig
 from fiber.tasks import coarse_building, fine_building
 from fiber.tasks.building import optimization_values
 from fiber.tasks.coarse_tasks import COARSE_TASKS
+from fiber.tasks.fine_tasks import FINE_TASKS, PRETRAINING
 from fiber.tasks.fine_tuning_building import coarse_data_config
-from fiber.tasks.optimizer import CoarseOptimizationConfig
+from fiber.tasks.optimizer import CoarseOptimizationConfig, FineOptimizationConfig
 from fiber.tasks.schedules import Decay
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.tasks.training import RECIPES
-from fiber.utils.configs import build_dataclass, plain
+from fiber.tasks.tuning import Tuning
+from fiber.utils.configs import build_dataclass, convert, plain
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 STAGES = ("coarse", "fine")
-TASKS = (*(("coarse", task) for task in COARSE_TASKS), ("coarse", "pretrain"), ("fine", "pretrain"))
+TASKS = (
+    *(("coarse", task) for task in COARSE_TASKS),
+    ("coarse", "pretrain"),
+    ("fine", "pretrain"),
+    *(("fine", task) for task in ("custom", "coco", "lvis", "flickr30k", "refcoco")),
+)
 """Stages with their tasks; of tasks that read the same, the last is meant to try the data on."""
 
 
@@ -57,23 +63,35 @@ def readers(config: DictConfig) -> list[dict[str, Any]]:
 def reader_kind(stage: str, task: str) -> type[Any]:
     """What a task reads."""
     if stage == "fine":
-        return BoxReader
+        return FINE_TASKS.get(task, PRETRAINING).reader_kind
     return CaptionReader if task == "pretrain" else COARSE_TASKS[task].reader_kind
 
 
 def suited(option: str) -> tuple[str, str]:
     """The stage and task whose readers a data option names."""
-    kind = get_class(composed(f"data={option}").data.train[0]._target_)
+    data = composed(f"data={option}").data
+    kind = reader_class(data.train[0]._target_)
+    if isinstance(data.val, ListConfig):
+        return "fine", "pretrain"
     return [one for one in TASKS if issubclass(kind, reader_kind(*one))][-1]
+
+
+def reader_class(target: str) -> type[Any]:
+    """The reader that a data file names, itself or by a function that finds the format."""
+    found = get_object(target)
+    return found if inspect.isclass(found) else inspect.signature(found, eval_str=True).return_annotation
 
 
 def build_all(config: DictConfig) -> None:
     """Fill every dataclass that stage and task have."""
     trainer = build_dataclass(TrainerConfig, plain(config.trainer), "trainer")
     if config.stage.name == "fine":
+        config = config.copy()
+        fine_building.settle_detector(config, None, convert(Tuning, config.get("tuning", "full"), "tuning"))
         detector = build_detector_config(config, vocab_size=300)
         fine_building.fine_data_config(config, trainer, detector)
-        fine_building.optimization_config(config)
+        fine_building.evaluation_options(config, FINE_TASKS.get(config.task.name, PRETRAINING))
+        fine_optimization(config)
         build_dataclass(GroundingCriterionConfig, plain(config.objective), "objective")
         return
     coarse_model(config)
@@ -84,6 +102,10 @@ def build_all(config: DictConfig) -> None:
         return
     coarse_data_config(config, trainer, COARSE_TASKS[config.task.name].data_config)
     build_dataclass(CoarseOptimizationConfig, optimization_values(config, num_samples=10_000), "optimization")
+
+
+def fine_optimization(config: DictConfig) -> FineOptimizationConfig:
+    return build_dataclass(FineOptimizationConfig, optimization_values(config, num_samples=10_000), "optimization")
 
 
 def coarse_model(config: DictConfig, *, vocab_size: int = 300) -> FusionConfig:
@@ -127,8 +149,8 @@ def test_every_data_set_names_readers_of_its_task_with_arguments_that_they_take(
     assert len(found) >= 2
     for reader in found:
         arguments = {key: value for key, value in reader.items() if key != "_target_"}
-        kind = get_class(reader["_target_"])
-        assert issubclass(kind, reader_kind(stage, task))
+        kind = get_object(reader["_target_"])
+        assert issubclass(reader_class(reader["_target_"]), reader_kind(stage, task))
         inspect.signature(kind).bind(**arguments)
         if (
             "training" in inspect.signature(kind).parameters
@@ -187,7 +209,7 @@ def test_coarse_pretraining_is_the_paper_recipe() -> None:
 
 
 def test_fine_pretraining_is_optimised_as_in_the_paper() -> None:
-    optimization = fine_building.optimization_config(composed("stage=fine"))
+    optimization = fine_optimization(composed("stage=fine"))
     assert (optimization.learning_rate, optimization.batch_size, optimization.max_steps) == (1e-4, 64, 800_000)
     assert (optimization.gradient_clip, optimization.ema_decay) == (1.0, 0.999)
     assert (optimization.betas, optimization.eps) == ((0.9, 0.999), 1e-8)
@@ -242,11 +264,12 @@ def test_fine_pretraining_sees_the_paper_s_data() -> None:
 @pytest.mark.parametrize(("stage", "task"), RECIPES)
 def test_the_demo_needs_no_files_and_one_process(stage: str, task: str) -> None:
     config = composed(f"stage={stage}", f"task={task}", "experiment=demo")
-    assert all(reader["_target_"].startswith("fiber.data.shapes.") for reader in readers(config))
-    assert {reader["image_size"] for reader in readers(config)} == {config.image_size}
+    if task != "custom":  # which is the user's
+        assert all(reader["_target_"].startswith("fiber.data.shapes.") for reader in readers(config))
+        assert {reader["image_size"] for reader in readers(config)} == {config.image_size}
     assert (config.trainer.accelerator, config.trainer.devices, config.tokenizer.path) == ("cpu", 1, None)
     assert config.trainer.batch_size == config.optimization.batch_size
-    assert config.optimization.max_steps % config.trainer.val_every == 0
+    assert config.optimization.max_steps is None or config.optimization.max_steps % config.trainer.val_every == 0
     if stage == "fine":
         assert tuple(config.transform.short_sides) == (config.data.val_short_side,) == (config.image_size,)
 

@@ -15,8 +15,8 @@ from fiber.data.shapes.phrases import ShapesPhrases
 from fiber.detection.prompt_chunks import chunk_classes
 from fiber.inference.grounding import GroundingModel
 from fiber.inference.results import GroundingResult
-from fiber.tasks.box_validation import GroundingValidator
-from fiber.tasks.fine_pretraining import network_input
+from fiber.tasks.boxes.asking import PhraseAsker
+from fiber.tasks.boxes.options import BoxEvaluationConfig
 from fiber.utils.errors import UserError
 
 from .fine_run import SHORT_SIDE
@@ -42,7 +42,8 @@ def test_a_text_is_answered_as_in_validation(model: GroundingModel) -> None:
     reader = ShapesPhrases("val", num_samples=1, image_size=150)
     transform = GroundingTransform(GroundingTransformConfig(short_sides=(SHORT_SIDE,), flip_probability=0))
     batch = collate_evaluation([GroundingEvaluation(reader, transform=transform)[SampleKey(0, 0)]])
-    expected = GroundingValidator().ask(model.predictor, network_input(batch), batch)[0].detections
+    asker = PhraseAsker(model.tokenizer, BoxEvaluationConfig())
+    expected = asker.ask(model.predictor.model, batch)[0].detections
     caption = reader.grounded_caption(0)
     marked = caption.text
     for phrase in reversed(caption.phrases):

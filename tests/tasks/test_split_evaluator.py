@@ -20,6 +20,8 @@ class Batch(NamedTuple):
 class Squares(SheetEvaluator[Batch, int]):
     """The result of a sample is its square."""
 
+    monitored = "square/mean"
+
     def judge(self, model: nn.Module, batch: Batch) -> Mapping[int, int]:
         assert not torch.is_grad_enabled()
         return {index: index**2 for index in batch.sample.tolist()}

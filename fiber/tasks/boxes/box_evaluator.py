@@ -22,9 +22,6 @@ class BoxEvaluator(SplitEvaluator[EvaluationBatch, ResultT], Generic[ResultT]):
         num_samples: of the split.
     """
 
-    monitored: str
-    """The metric by which the best model is chosen, without its split; more is better."""
-
     def __init__(self, name: str, *, asker: Asker, num_samples: int) -> None:
         super().__init__(name, num_samples=num_samples)
         self.asker = asker

@@ -19,12 +19,11 @@ from fiber.evaluation.detection_ap import (
     DetectionAveragePrecision,
     DetectionResult,
     TrueObject,
-    width_and_height,
+    coco_record,
 )
 from fiber.evaluation.precision_recall import draw_precision_recall
 from fiber.tasks.boxes.asking import ClassAsker, ImageResult
 from fiber.tasks.boxes.box_evaluator import BoxEvaluator
-from fiber.tasks.boxes.found_boxes import SCORE_DECIMALS, rounded_box
 from fiber.tasks.split_evaluator import ResultFile
 
 CSV_DECIMALS = 6
@@ -102,11 +101,10 @@ class DetectionEvaluator(BoxEvaluator[JudgedImage]):
     def coco_results(self, results: Sequence[JudgedImage]) -> list[dict[str, Any]]:
         """Records of COCO's result format by the data set's own numbers of images and categories."""
         return [
-            {
+            coco_record(one)
+            | {
                 "image_id": official_id(self.reader.image_id(image)),
                 "category_id": self.reader.category_ids[one.category],
-                "bbox": rounded_box(width_and_height(one.box)),
-                "score": round(one.score, SCORE_DECIMALS),
             }
             for image, judged in enumerate(results)
             for one in judged.detections(image)

@@ -11,12 +11,10 @@ from torch import Tensor
 
 from fiber.data.grounding_batch import Truth
 from fiber.detection.postprocessing import Detections
+from fiber.evaluation.detection_ap import BOX_DECIMALS, SCORE_DECIMALS
 
 NUM_WRITTEN = 10
 """Boxes of a label in a result file, as many as the last rank that is judged."""
-BOX_DECIMALS = 2
-"""A hundredth of a pixel, as in COCO's annotations."""
-SCORE_DECIMALS = 6
 
 
 class WrittenBoxes(NamedTuple):
@@ -30,18 +28,13 @@ class WrittenBoxes(NamedTuple):
     def best(cls, found: Detections) -> Self:
         """The first of boxes that are ordered."""
         return cls(
-            tuple(rounded_box(box) for box in found.boxes[:NUM_WRITTEN].tolist()),
+            tuple(tuple(round(edge, BOX_DECIMALS) for edge in box) for box in found.boxes[:NUM_WRITTEN].tolist()),
             tuple(round(score, SCORE_DECIMALS) for score in found.scores[:NUM_WRITTEN].tolist()),
         )
 
     def record(self) -> dict[str, Any]:
         """As JSON."""
         return {"boxes": [list(box) for box in self.boxes], "scores": list(self.scores)}
-
-
-def rounded_box(box: Sequence[float]) -> tuple[float, ...]:
-    """Numbers of a box as result files have them."""
-    return tuple(round(value, BOX_DECIMALS) for value in box)
 
 
 def found_for(found: Detections, label: int) -> Detections:

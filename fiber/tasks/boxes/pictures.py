@@ -80,6 +80,16 @@ def stack_pictures(pictures: Sequence[Image.Image]) -> Image.Image:
     return sheet
 
 
+def stack_rows(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Pictures one below the other."""
+    page = Image.new("RGB", (max(one.width for one in pictures), sum(one.height for one in pictures)), "white")
+    top = 0
+    for one in pictures:
+        page.paste(one, (0, top))
+        top += one.height
+    return page
+
+
 class PictureGrid:
     """The first images of a split, ground truth beside prediction."""
 

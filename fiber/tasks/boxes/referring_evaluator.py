@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from fiber.data.grounding_batch import Truth
 from fiber.data.readers.task_readers import ReferringReader
+from fiber.evaluation.detection_ap import SCORE_DECIMALS
 from fiber.evaluation.referring import JudgedExpression, judge_expression, mean_precision
 from fiber.tasks.boxes.asking import ImageResult, PhraseAsker
 from fiber.tasks.boxes.box_evaluator import BoxEvaluator
-from fiber.tasks.boxes.found_boxes import SCORE_DECIMALS, WrittenBoxes, found_for, true_boxes
+from fiber.tasks.boxes.found_boxes import WrittenBoxes, found_for, true_boxes
 from fiber.tasks.split_evaluator import ResultFile
 
 EXPRESSION = 0

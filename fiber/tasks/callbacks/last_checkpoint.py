@@ -8,7 +8,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 
 class LastCheckpoint(Checkpoint):
-    """Writes one checkpoint over and over, and after the last step.
+    """Writes one checkpoint over and over, and at the end.
 
     Lightning writes a file beside it first and moves it into place: a run killed at any moment leaves a whole one.
 
@@ -25,8 +25,15 @@ class LastCheckpoint(Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
+            self.save(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.save(trainer)  # a run may end early
+
+    def save(self, trainer: pl.Trainer) -> None:
+        """Write the checkpoint unless it is of this step already."""
         step = trainer.global_step
-        due = step % self.every == 0 or step == trainer.max_steps
-        if due and step != self.saved_step:  # accumulation leaves the step as it is
+        if step != self.saved_step:  # accumulation leaves the step as it is
             self.saved_step = step
             trainer.save_checkpoint(self.path)

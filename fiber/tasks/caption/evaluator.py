@@ -56,6 +56,8 @@ class CaptionEvaluator(SheetEvaluator[CaptionBatch, str]):
         official: also run the COCO evaluator itself, where it is installed.
     """
 
+    monitored = "caption/cider_d"
+
     def __init__(
         self, reader: CaptionReader, *, write: CaptionWriter, tokenizer: TextTokenizer, official: bool = False
     ) -> None:

@@ -32,10 +32,6 @@ class CaptionFineTuning(FineTuning):
         super().__init__(model, **arguments)
         self.objective = objective
 
-    @property
-    def monitored(self) -> str:
-        return "val/caption/cider_d"
-
     def idle_modules(self) -> Iterator[nn.Module]:
         """Captions do not pass through the layers that fuse pairs."""
         yield from self.model.idle_modules()

@@ -27,6 +27,8 @@ class Nlvr2Evaluator(SheetEvaluator[StatementBatch, StatementResult]):
     The results file is NLVR2's.
     """
 
+    monitored = "nlvr2/accuracy"
+
     def judge(self, model: nn.Module, batch: StatementBatch) -> Mapping[int, StatementResult]:
         logits = model(normalize_pixels(batch.image), batch.text_ids, batch.text_mask)  # B 2
         judged = zip(batch.sample.tolist(), batch.statements, logits.argmax(dim=1).tolist(), strict=True)

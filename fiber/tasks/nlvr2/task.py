@@ -16,10 +16,6 @@ class Nlvr2FineTuning(FineTuning):
 
     model: FiberForVisualReasoning
 
-    @property
-    def monitored(self) -> str:
-        return "val/nlvr2/accuracy"
-
     def losses(self, batch: StatementBatch) -> Mapping[str, Tensor]:
         logits = self.model(normalize_pixels(batch.image), batch.text_ids, batch.text_mask)
         return {"nlvr2": visual_reasoning_loss(logits, batch.is_true)}

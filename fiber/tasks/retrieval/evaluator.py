@@ -61,6 +61,7 @@ class RetrievalEvaluator(Evaluator):
         self.pictures: list[Tensor] = []
         """uint8 3 S S each, of the first images."""
         self.rows: list[SheetRow] = []
+        self.monitored = f"{config.kinds[-1].group}/mean_recall_1"  # of both directions, by the last ranking listed
         self.begin()
 
     def begin(self) -> None:

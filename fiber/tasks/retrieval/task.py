@@ -62,11 +62,6 @@ class RetrievalFineTuning(FineTuning):
         self.model.temperature.requires_grad_(objective.contrastive)
 
     @property
-    def monitored(self) -> str:
-        """Mean recall at rank 1 of both directions, by the last ranking that the recipe lists."""
-        return f"val/{self.evaluator.config.kinds[-1].group}/mean_recall_1"
-
-    @property
     def needs_negatives(self) -> bool:
         config = self.objective.config
         return config.contrastive or config.matching is MatchingNegatives.HARD

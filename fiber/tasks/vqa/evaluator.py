@@ -34,6 +34,8 @@ class VqaEvaluator(SheetEvaluator[QuestionBatch, JudgedAnswer]):
         vocabulary: the answers to choose from.
     """
 
+    monitored = "vqa/accuracy"
+
     def __init__(self, reader: QuestionReader, *, vocabulary: AnswerVocabulary) -> None:
         super().__init__(reader.name, num_samples=len(reader))
         self.reader = reader

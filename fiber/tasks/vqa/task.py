@@ -30,10 +30,6 @@ class VqaFineTuning(FineTuning):
         super().__init__(model, **arguments)
         self.notices = notices
 
-    @property
-    def monitored(self) -> str:
-        return "val/vqa/accuracy"
-
     def on_fit_start(self) -> None:
         if self.trainer.is_global_zero:
             for notice in self.notices:

@@ -1,0 +1,54 @@
+"""Detection data of any format as a folder of pictures with their annotations in COCO's layout."""
+
+import json
+from pathlib import Path
+
+from fiber.data.readers.task_readers import DetectionReader
+from fiber.data.records import LabeledBox
+
+ANNOTATION_FILE = "_annotations.coco.json"
+
+
+def write_coco_folder(reader: DetectionReader, folder: str | Path) -> None:
+    """Write pictures (PNG) and `_annotations.coco.json`, as Roboflow exports them and `task=custom` reads them.
+
+    Args:
+        reader: the images. Ids that are no numbers give way to places in the reader.
+        folder: of one split, such as `shapes/train`.
+
+    Raises:
+        BrokenImageError: an image is missing or cannot be decoded.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    ids = [reader.image_id(index) for index in range(len(reader))]
+    numbers = [int(name) for name in ids] if all(name.isdecimal() for name in ids) else list(range(len(ids)))
+    images: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
+    for index, number in enumerate(numbers):
+        picture = reader.load_image(index)
+        file = f"{number:06d}.png"
+        picture.save(folder / file)
+        images.append({"id": number, "file_name": file, "width": picture.width, "height": picture.height})
+        for item in reader.objects(index):
+            category = reader.category_ids[item.class_index]
+            annotations.append(annotation(item, number, category, len(annotations) + 1))
+    categories = [
+        {"id": number, "name": name} for number, name in zip(reader.category_ids, reader.classes, strict=True)
+    ]
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    (folder / ANNOTATION_FILE).write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+
+def annotation(item: LabeledBox, image_id: int, category_id: int, number: int) -> dict[str, object]:
+    """One object in COCO's layout."""
+    left, top, right, bottom = item.box
+    width, height = right - left, bottom - top
+    return {
+        "id": number,
+        "image_id": image_id,
+        "category_id": category_id,
+        "bbox": [left, top, width, height],
+        "area": width * height if item.area is None else item.area,
+        "iscrowd": int(item.is_crowd),
+    }
