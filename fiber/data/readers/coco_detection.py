@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fiber.data.readers.annotation_index import AnnotationIndex, IndexContent
-from fiber.data.readers.coco_format import CocoContent, corners, is_crowd, read_coco, stated_size
+from fiber.data.readers.coco_format import (
+    CocoContent,
+    LeftOut,
+    corners,
+    is_crowd,
+    read_coco,
+    stated_size,
+    warn_of_left_out,
+)
 from fiber.data.readers.files import load_rgb, require_folder
 from fiber.data.readers.task_readers import DetectionReader
 from fiber.data.records import LabeledBox
@@ -22,14 +30,20 @@ EXPECTED = (
     '"annotations": [{"image_id", "category_id", "bbox"}], "categories": [{"id", "name"}]}'
 )
 
+INDEX_VERSION = 2
+"""Of `FileDetails` and `ImageRecord`."""
+
 
 class FileDetails(NamedTuple):
-    """What the index keeps of the whole file; one entry per class."""
+    """What the index keeps of the whole file."""
 
     classes: Sequence[str]
     category_ids: Sequence[int]
+    """One per class, as the following."""
     frequencies: Sequence[str | None]
     """LVIS: r, c or f."""
+    left_out: Sequence[int]
+    """Fields of `LeftOut`."""
 
 
 class ImageRecord(NamedTuple):
@@ -50,7 +64,8 @@ class CocoDetection(DetectionReader):
     """Images with their boxes, in ascending order of image ids; classes in ascending order of category ids.
 
     A background is no class: a category named `__background__`, or one of id 0 without boxes that is but the group of
-    the others, as Roboflow exports have. Annotations of images that the file does not list are not read.
+    the others, as Roboflow exports have. Annotations of images that the file does not list are left out, with one
+    warning.
 
     Args:
         annotation_file: such as `annotations/instances_train2017.json`; boxes may be missing where models are judged.
@@ -63,7 +78,7 @@ class CocoDetection(DetectionReader):
             name, a box of an unknown category, or no image to train on.
     """
 
-    layout = "coco detection 1"
+    layout = "coco detection"
 
     def __init__(
         self, annotation_file: str, *, image_folder: str, training: bool = True, keep_empty: bool = True
@@ -72,12 +87,13 @@ class CocoDetection(DetectionReader):
         self.name = self.annotation_file.stem
         self.index = AnnotationIndex(
             self.annotation_file,
-            layout=f"{self.layout}, training={training}, keep_empty={keep_empty}",
+            layout=f"{self.layout}, version {INDEX_VERSION}, training={training}, keep_empty={keep_empty}",
             build=partial(build_index, image_files=self.image_files, training=training, keep_empty=keep_empty),
         )
         require_folder(self.folder, expected=f"the images of {self.annotation_file.name}")
         details = FileDetails(*self.index.details)
         self.classes, self.category_ids = tuple(details.classes), tuple(details.category_ids)
+        warn_of_left_out(LeftOut(*details.left_out), self.annotation_file)
 
     @staticmethod
     def image_files(image: dict[str, Any]) -> list[str]:
@@ -111,6 +127,10 @@ class CocoDetection(DetectionReader):
         location = self.location(index)
         return load_rgb(Path(location), location)
 
+    def missing_images(self) -> list[str]:
+        """Locations of the images whose file does not exist; looks for every one."""
+        return [place for place in map(self.location, range(len(self))) if not Path(place).is_file()]
+
 
 def build_index(
     path: Path, *, image_files: Callable[[dict[str, Any]], list[str]], training: bool, keep_empty: bool
@@ -134,6 +154,7 @@ def build_index(
         [category["name"] for category in categories],
         [category["id"] for category in categories],
         [category.get("frequency") for category in categories],
+        content.left_out,
     )
     return IndexContent(
         details=details,

@@ -5,6 +5,7 @@
  "categories": [{"id", "name"}]}
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,6 +15,19 @@ from fiber.data.readers.files import read_json
 from fiber.data.records import Box
 from fiber.utils.errors import UserError
 
+log = logging.getLogger(__name__)
+
+
+class LeftOut(NamedTuple):
+    """Annotations of images that a file does not list, which are those of a larger set."""
+
+    annotations: int
+    """That are left out."""
+    total: int
+    """Annotations of the file."""
+    images: int
+    """Not listed."""
+
 
 class CocoContent(NamedTuple):
     """A checked file."""
@@ -21,9 +35,10 @@ class CocoContent(NamedTuple):
     images: list[dict[str, Any]]
     """In ascending order of their ids."""
     annotations: dict[int, list[dict[str, Any]]]
-    """By image, in file order. Those of images that the file does not list belong to a larger set and are absent."""
+    """By image, in file order, those of listed images."""
     categories: list[dict[str, Any]]
     """In ascending order of their ids."""
+    left_out: LeftOut
 
 
 def read_coco(path: Path, *, expected: str, image_keys: Sequence[str] = ()) -> CocoContent:
@@ -49,12 +64,18 @@ def read_coco(path: Path, *, expected: str, image_keys: Sequence[str] = ()) -> C
     check_ids(images, "image", path)
     check_ids(categories, "category", path)
     by_image: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    listed = {image["id"] for image in images}
     for annotation in annotations:
         check_annotation(annotation, path)
-        if annotation["image_id"] in listed:
-            by_image[annotation["image_id"]].append(annotation)
-    return CocoContent(sorted(images, key=by_id), dict(by_image), sorted(categories, key=by_id))
+        by_image[annotation["image_id"]].append(annotation)
+    unlisted = [by_image.pop(number) for number in set(by_image) - {image["id"] for image in images}]
+    left_out = LeftOut(sum(map(len, unlisted)), len(annotations), len(unlisted))
+    return CocoContent(sorted(images, key=by_id), dict(by_image), sorted(categories, key=by_id), left_out)
+
+
+def warn_of_left_out(left_out: LeftOut, path: Path) -> None:
+    """Say how many annotations of a file are not used, if any."""
+    if left_out.annotations:
+        log.warning("%d of %d annotations are of %d images that %s does not list; they are left out", *left_out, path)
 
 
 def by_id(entry: dict[str, Any]) -> int:

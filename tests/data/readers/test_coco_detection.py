@@ -1,4 +1,4 @@
-"""Boxes in COCO's layout: COCO, LVIS and ODinW, real samples and files that are not what they should be."""
+"""Boxes in COCO's layout: COCO and LVIS, real samples and files that are not what they should be."""
 
 import json
 import pickle
@@ -12,10 +12,8 @@ from PIL import Image
 from fiber.data.readers.base import BrokenImageError
 from fiber.data.readers.coco_detection import CocoDetection
 from fiber.data.readers.lvis_detection import LvisDetection
-from fiber.data.readers.odinw import DATASETS, OdinwDetection
 from fiber.data.readers.task_readers import DetectionReader
 from fiber.data.records import LabeledBox
-from fiber.detection.prompts import class_prompt
 from fiber.utils.errors import UserError
 
 Json = dict[str, Any]
@@ -223,51 +221,45 @@ def test_lvis_images_are_found_by_name_or_by_address(tmp_path: Path) -> None:
         LvisDetection(file, image_folder=str(tmp_path), training=False)
 
 
-@pytest.mark.parametrize(("split", "expected"), [("train", (14, 15, 0)), ("valid", (4, 4, 0))])
-def test_real_odinw_raccoons(shared: Path, split: str, expected: tuple[int, int, int]) -> None:
-    reader = OdinwDetection(str(shared / "data/mini/odinw"), dataset="Raccoon", split=split)
-    assert totals(reader) == expected
-    assert (reader.classes, reader.category_ids) == (("raccoon",), (1,))
-    assert [reader.load_image(i).size[::-1] for i in range(len(reader))] == [tuple(size) for size in reader.sizes()]
+@pytest.mark.parametrize("numbers", [(0, 1, 2), (2, 40, 900), (0, 7, 3)])
+def test_category_ids_may_have_gaps_and_start_at_zero(tmp_path: Path, numbers: tuple[int, ...]) -> None:
+    categories = [{"id": number, "name": f"class {number}"} for number in numbers]
+    boxes = [box(place, 9, number, [place, 0, 5, 5]) for place, number in enumerate(numbers)]
+    reader = read(tmp_path, {"images": small_file()["images"], "annotations": boxes, "categories": categories})
+    assert list(reader.category_ids) == sorted(numbers)
+    objects = reader.objects(len(reader) - 1)
+    assert [reader.classes[item.class_index] for item in objects] == [f"class {number}" for number in numbers]
+    assert [reader.category_ids[item.class_index] for item in objects] == list(numbers)  # as result files have them
 
 
-def odinw_file(*names: str) -> Json:
-    categories = [{"id": number, "name": name} for number, name in enumerate(names, start=1)]
-    return {"images": [{"id": 1, "file_name": "1.png"}], "annotations": [], "categories": categories}
+def test_annotations_of_unlisted_images_are_left_out_with_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = small_file()
+    content["annotations"] += [box(9, 77, 7, [0, 0, 9, 9]), box(10, 78, 4, [0, 0, 9, 9])]
+    for _ in range(2):  # parsed, then from the index
+        caplog.clear()
+        assert totals(read(tmp_path, content, training=False)) == (5, 7, 1)
+        assert caplog.messages == [
+            f"3 of 10 annotations are of 2 images that {tmp_path / 'instances.json'} does not list; they are left out"
+        ]
+    caplog.clear()
+    content["annotations"] = content["annotations"][:7]
+    read(tmp_path, content)
+    assert not caplog.messages
 
 
-def test_odinw_prefers_the_file_without_background_and_finds_files_beside_the_images(tmp_path: Path) -> None:
-    folder = tmp_path / DATASETS["Raccoon"].folder / "test"
-    write(folder, odinw_file("raw"), "_annotations.coco.json")
-    assert OdinwDetection(str(tmp_path), dataset="Raccoon", split="test").classes == ("raw",)
-    write(folder, odinw_file("clean"), "annotations_without_background.json")
-    assert OdinwDetection(str(tmp_path), dataset="Raccoon", split="test").classes == ("clean",)
-    write(tmp_path / "pistols/export", odinw_file("pistol"), "val_annotations_without_background.json")
-    pistols = OdinwDetection(str(tmp_path), dataset="pistols", split="valid")
-    assert pistols.location(0) == str(tmp_path / "pistols/export/1.png")
+def test_missing_images_are_listed(tmp_path: Path) -> None:
+    reader = read(tmp_path, small_file(), training=False)
+    (tmp_path / "sub").mkdir()
+    for name in ("1.png", "sub/9.png"):
+        Image.new("RGB", (2, 2)).save(tmp_path / name)
+    assert reader.missing_images() == [str(tmp_path / name) for name in ("2.png", "3.png", "5.png")]
 
 
-def test_odinw_prompts_are_the_published_ones(tmp_path: Path) -> None:
-    names = ("fish", "jellyfish", "penguin", "puffin", "shark", "starfish", "stingray")
-    folder = tmp_path / "Aquarium/Aquarium Combined.v2-raw-1024.coco/valid"
-    write(folder, odinw_file(*names), "annotations_without_background.json")
-    prompt = class_prompt(OdinwDetection(str(tmp_path), dataset="Aquarium", split="valid").class_prompts)
-    assert prompt.text == (
-        " fish. jellyfish. penguin , which is black and white. puffin with orange beaks . shark. starfish. "
-        "stingray which is flat and round"
-    )
-    starts = [(1, 5), (7, 16), (18, 25), (54, 60), (81, 86), (88, 96), (98, 106)]
-    assert [spans for (spans,) in prompt.spans] == starts
-
-
-def test_odinw_has_thirteen_sets_and_names_what_is_wrong(tmp_path: Path) -> None:
-    assert len(DATASETS) == 13
-    with pytest.raises(UserError, match="dataset='Racoon' is none of ODinW's: choose from AerialMaritimeDrone"):
-        OdinwDetection(str(tmp_path), dataset="Racoon", split="test")
-    with pytest.raises(UserError, match="split='val' is none of train, valid"):
-        OdinwDetection(str(tmp_path), dataset="Raccoon", split="val")
-    with pytest.raises(UserError, match="pothole/test holds neither annotations_without_background"):
-        OdinwDetection(str(tmp_path), dataset="pothole", split="test")
-    write(tmp_path / "Packages/Raw/test", odinw_file("parcel"), "_annotations.coco.json")
-    with pytest.raises(UserError, match="lacks the classes package of ODinW's Packages"):
-        OdinwDetection(str(tmp_path), dataset="Packages", split="test")
+def test_real_lvis_images_are_all_there(shared: Path) -> None:
+    mini = shared / "data/mini"
+    file = str(mini / "lvis/lvis_v0.5_val_mini.json")
+    assert LvisDetection(file, image_folder=str(mini / "coco/val2014"), training=False).missing_images() == []
+    elsewhere = LvisDetection(file, image_folder=str(mini / "coco/train2014"), training=False)
+    assert len(elsewhere.missing_images()) == 3
