@@ -1,17 +1,18 @@
 """Captions with boxes as MDETR publishes them: the mixed set, Flickr30k Entities, RefCOCO, RefCOCO+ and RefCOCOg."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, ClassVar, NamedTuple, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from fiber.data.readers.annotation_index import AnnotationIndex, IndexContent
-from fiber.data.readers.coco_format import corners, is_crowd, read_coco, stated_size
+from fiber.data.readers.coco_format import LeftOut, corners, is_crowd, read_coco, stated_size, warn_of_left_out
 from fiber.data.readers.files import load_rgb, require_folder
-from fiber.data.readers.task_readers import GroundingReader
+from fiber.data.readers.task_readers import GroundingReader, ReferringReader
 from fiber.data.records import Box, GroundedCaption, Phrase, Span
 from fiber.utils.errors import UserError
 
@@ -30,6 +31,19 @@ class SpannedBox(NamedTuple):
     box: Box
 
 
+class FileDetails(NamedTuple):
+    """What the index keeps of the whole file."""
+
+    sources: Sequence[str]
+    """Every `data_source`."""
+    datasets: Sequence[str]
+    """Every `dataset_name`; empty text where an entry has none."""
+    not_single: Sequence[int]
+    """Id and number of boxes of the first entry that has other than one box; empty if there is none."""
+    left_out: Sequence[int]
+    """Fields of `LeftOut`."""
+
+
 class EntryRecord(NamedTuple):
     """What the index keeps of a caption."""
 
@@ -41,6 +55,12 @@ class EntryRecord(NamedTuple):
     """Fields of `SpannedBox`."""
     evaluated: list[Any] | None
     """Spans of every phrase that is judged."""
+    dataset_name: str
+    """Such as `refcoco`; empty where the file does not say."""
+    original_img_id: int | str | None
+    """The picture's own id, which its captions share."""
+    sentence_id: int | str | None
+    """Which of the picture's captions this is."""
 
 
 class MdetrGrounding(GroundingReader):
@@ -61,14 +81,21 @@ class MdetrGrounding(GroundingReader):
             `vg_image_folder` where one is needed.
     """
 
+    with_crowds: ClassVar[bool] = False
+    """Whether boxes around many objects count."""
+
     def __init__(
         self, annotation_file: str, *, image_folder: str, vg_image_folder: str | None = None, evaluate: bool = False
     ) -> None:
         self.annotation_file, self.folder = Path(annotation_file), Path(image_folder)
         self.evaluate = evaluate
         self.name = self.annotation_file.stem
-        self.index = AnnotationIndex(self.annotation_file, layout="mdetr grounding 1", build=build_index)
-        sources: list[str] = self.index.details
+        self.index = AnnotationIndex(
+            self.annotation_file,
+            layout=f"mdetr grounding 2, with_crowds={self.with_crowds}",
+            build=partial(build_index, with_crowds=self.with_crowds),
+        )
+        sources = self.details.sources
         if COCO in sources:
             require_folder(self.folder, expected=f"the images of {self.annotation_file.name}")
         self.other_folder = self.folder
@@ -79,6 +106,12 @@ class MdetrGrounding(GroundingReader):
                 )
             self.other_folder = Path(vg_image_folder)
             require_folder(self.other_folder, expected=f"the Visual Genome images of {self.annotation_file.name}")
+        warn_of_left_out(LeftOut(*self.details.left_out), self.annotation_file)
+
+    @property
+    def details(self) -> FileDetails:
+        """What the index keeps of the whole file."""
+        return FileDetails(*self.index.details)
 
     def record(self, index: int) -> EntryRecord:
         """What the index keeps of a caption."""
@@ -110,6 +143,38 @@ class MdetrGrounding(GroundingReader):
         return load_rgb(Path(location), location)
 
 
+class MdetrReferring(MdetrGrounding, ReferringReader):
+    """One referring expression per sample, with the one object that it names.
+
+    The phrase's characters are those of the file: the root noun phrase of the expression. An object may be a crowd.
+
+    Args:
+        annotation_file: such as `finetune_refcoco_testA.json`.
+        image_folder: images of COCO `train2014`.
+        dataset: name of the benchmark; None takes the file's `dataset_name`.
+
+    Raises:
+        UserError: as for `MdetrGrounding`; also an entry without exactly one box, or no `dataset` where the file has
+            several or none.
+    """
+
+    with_crowds = True
+
+    def __init__(self, annotation_file: str, *, image_folder: str, dataset: str | None = None) -> None:
+        super().__init__(annotation_file, image_folder=image_folder)
+        if self.details.not_single:
+            entry, boxes = self.details.not_single
+            raise UserError(
+                f"{annotation_file}: image {entry} has {boxes} boxes: an expression names one object, as in "
+                "finetune_refcoco_testA.json."
+            )
+        datasets = self.details.datasets
+        if dataset is None and (len(datasets) != 1 or not datasets[0]):
+            names = ", ".join(name or "none" for name in datasets)
+            raise UserError(f"{annotation_file}: dataset_name is {names}: set dataset, say to refcoco+.")
+        self.dataset = datasets[0] if dataset is None else dataset
+
+
 def to_spans(spans: Iterable[Sequence[int]]) -> tuple[Span, ...]:
     """Spans in the order of the text, each once."""
     return tuple(sorted({(begin, end) for begin, end in spans}))
@@ -128,15 +193,28 @@ def judged_phrases(wanted: Iterable[tuple[Span, ...]], boxes: Sequence[SpannedBo
     return tuple(Phrase(spans, tuple(box for own, box in boxes if set(spans) & set(own))) for spans in wanted)
 
 
-def build_index(path: Path) -> IndexContent:
+def build_index(path: Path, *, with_crowds: bool) -> IndexContent:
     """Parse an annotation file.
 
     Raises:
         UserError: as `MdetrGrounding` says.
     """
     content = read_coco(path, expected=EXPECTED, image_keys=("file_name", "caption"))
+    boxes = {
+        image["id"]: [
+            annotation
+            for annotation in content.annotations.get(image["id"], ())
+            if with_crowds or not is_crowd(annotation)
+        ]
+        for image in content.images
+    }
     return IndexContent(
-        details=sorted({image.get("data_source", COCO) for image in content.images}),
+        details=FileDetails(
+            sorted({image.get("data_source", COCO) for image in content.images}),
+            sorted({image.get("dataset_name") or "" for image in content.images}),
+            next(([number, len(own)] for number, own in boxes.items() if len(own) != 1), []),
+            content.left_out,
+        ),
         sizes=[stated_size(image, path) for image in content.images],
         records=(
             EntryRecord(
@@ -144,12 +222,11 @@ def build_index(path: Path) -> IndexContent:
                 image["file_name"],
                 image.get("data_source", COCO),
                 caption_of(image, path),
-                [
-                    SpannedBox(spans_of(annotation, path), corners(annotation))
-                    for annotation in content.annotations.get(image["id"], ())
-                    if not is_crowd(annotation)
-                ],
+                [SpannedBox(spans_of(one, path), corners(one)) for one in boxes[image["id"]]],
                 judged_spans(image, path),
+                image.get("dataset_name") or "",
+                image.get("original_img_id"),
+                image.get("sentence_id"),
             )
             for image in content.images
         ),

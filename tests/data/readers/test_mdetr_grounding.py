@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fiber.data.readers.mdetr_grounding import MdetrGrounding
+from fiber.data.readers.mdetr_grounding import MdetrGrounding, MdetrReferring
 from fiber.data.records import Box, GroundedCaption, Phrase, Span
 from fiber.utils.errors import UserError
 
@@ -160,3 +160,84 @@ def test_coco_instances_are_not_taken_for_captions(tmp_path: Path) -> None:
     del content["images"][0]["caption"]
     with pytest.raises(UserError, match="image 2 lacks caption: expected MDETR's annotations"):
         read(tmp_path, content)
+
+
+def referring_file(**changes: Any) -> Json:
+    """Two expressions, the second of a crowd."""
+    images = [
+        {"id": number, "file_name": "a.jpg", "caption": caption, "dataset_name": "refcoco+", "original_id": 9}
+        for number, caption in enumerate(["red ball on the left", "the crowd"])
+    ]
+    boxes = [
+        {"id": 0, "image_id": 0, "bbox": [1, 2, 3, 4], "tokens_positive": [[0, 8]], "iscrowd": 0},
+        {"id": 1, "image_id": 1, "bbox": [5, 6, 7, 8], "tokens_positive": [[0, 9]], "iscrowd": 1},
+    ]
+    return {"images": images, "annotations": boxes, "categories": []} | changes
+
+
+def read_referring(folder: Path, content: Json, **options: Any) -> MdetrReferring:
+    path = folder / "finetune.json"
+    path.write_text(json.dumps(content))
+    return MdetrReferring(str(path), image_folder=str(folder), **options)
+
+
+def test_real_expressions_name_one_object_each(shared: Path) -> None:
+    mini = shared / "data/mini"
+    file = mini / "mdetr_annotations/finetune_refcoco_testA.json"
+    reader = MdetrReferring(str(file), image_folder=str(mini / "coco/train2014"))
+    assert (reader.dataset, len(reader)) == ("refcoco", 14)
+    assert all(len(phrase.boxes) == 1 for index in range(14) for phrase in reader.grounded_caption(index).phrases)
+    assert reader.record(3).dataset_name == "refcoco"
+    assert pickle.loads(pickle.dumps(reader)).load_image(3).size == (321, 480)
+
+
+def test_an_expression_keeps_the_spans_of_its_file_and_may_name_a_crowd(tmp_path: Path) -> None:
+    reader = read_referring(tmp_path, referring_file())
+    assert [reader.grounded_caption(index).phrases for index in range(2)] == [
+        (phrase([[0, 8]], (1, 2, 4, 6)),),
+        (phrase([[0, 9]], (5, 6, 12, 14)),),
+    ]
+    assert reader.dataset == "refcoco+"
+    plain = MdetrGrounding(str(tmp_path / "finetune.json"), image_folder=str(tmp_path))
+    assert plain.grounded_caption(1).phrases == ()
+
+
+def test_expressions_without_exactly_one_box_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"finetune\.json: image 1 has 0 boxes: an expression names one object"):
+        read_referring(tmp_path, referring_file(annotations=referring_file()["annotations"][:1]))
+    twice = [*referring_file()["annotations"], referring_file()["annotations"][0] | {"id": 2}]
+    with pytest.raises(UserError, match="image 0 has 2 boxes"):
+        read_referring(tmp_path, referring_file(annotations=twice))
+
+
+def test_the_benchmark_must_be_named_where_the_file_does_not(tmp_path: Path) -> None:
+    content = referring_file()
+    content["images"][1]["dataset_name"] = "refcocog"
+    with pytest.raises(UserError, match=r"dataset_name is refcoco\+, refcocog: set dataset, say to refcoco\+"):
+        read_referring(tmp_path, content)
+    for image in content["images"]:
+        del image["dataset_name"]
+    with pytest.raises(UserError, match="dataset_name is none: set dataset"):
+        read_referring(tmp_path, content)
+    assert read_referring(tmp_path, content, dataset="refcocog").dataset == "refcocog"
+
+
+def test_entries_keep_their_picture_and_sentence(shared: Path) -> None:
+    mini = shared / "data/mini"
+    file = mini / "derived_grounding/flickr_separateGT_val.json"
+    reader = MdetrGrounding(str(file), image_folder=str(mini / "coco/val2017"))
+    first = json.loads(file.read_text())["images"][0]
+    record = reader.record(0)
+    assert (record.original_img_id, record.sentence_id) == (first["original_img_id"], first["sentence_id"]) == (139, 1)
+    assert record.dataset_name == "flickr"
+
+
+def test_annotations_of_unlisted_captions_are_left_out_with_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = small_file()
+    content["annotations"][0]["image_id"] = 77
+    read(tmp_path, content)
+    assert caplog.messages == [
+        f"1 of 5 annotations are of 1 images that {tmp_path / 'mixed.json'} does not list; they are left out"
+    ]
