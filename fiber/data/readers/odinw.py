@@ -8,7 +8,9 @@ from fiber.data.readers.coco_detection import CocoDetection
 from fiber.detection.prompts import ClassPrompt
 from fiber.utils.errors import UserError
 
-SPLITS = ("train", "valid", "test", "mini_val")
+EVALUATION = "evaluation"
+"""Stands for the split that published figures were measured on."""
+SPLITS = ("train", "valid", "test", "mini_val", EVALUATION)
 ANNOTATION_FILES = ("annotations_without_background.json", "_annotations.coco.json")
 
 
@@ -22,6 +24,10 @@ class OdinwDataset:
     """Classes whose published prompt differs from their name."""
     evaluation_split: str = "valid"
     """Where published figures were measured."""
+    test_split: str = "test"
+    """What the benchmark takes for its test split."""
+    copies: int = 16
+    """Times that an epoch of the published recipe runs through the training images."""
 
 
 DATASETS: Mapping[str, OdinwDataset] = {
@@ -49,7 +55,7 @@ DATASETS: Mapping[str, OdinwDataset] = {
         "Packages/Raw",
         prompts={"package": ClassPrompt("package", prefix="there is a ", suffix=" on the porch")},
     ),
-    "PascalVOC": OdinwDataset("PascalVOC"),
+    "PascalVOC": OdinwDataset("PascalVOC", test_split="valid", copies=4),
     "pistols": OdinwDataset("pistols/export"),
     "pothole": OdinwDataset(
         "pothole",
@@ -69,7 +75,8 @@ class OdinwDetection(CocoDetection):
     Args:
         root: the folder `odinw/`.
         dataset: a key of `DATASETS`.
-        split: `train`, `valid`, `test` or, for some, `mini_val`.
+        split: `train`, `valid`, `test` or, for some, `mini_val`; `evaluation` is the one that published figures were
+            measured on.
 
     Raises:
         UserError: an unknown data set or split, a missing file, or a class of the published prompts that the file
@@ -81,13 +88,14 @@ class OdinwDetection(CocoDetection):
             raise UserError(f"dataset={dataset!r} is none of ODinW's: choose from {', '.join(DATASETS)}.")
         if split not in SPLITS:
             raise UserError(f"split={split!r} is none of {', '.join(SPLITS)}.")
-        annotation_file, images = find_split(Path(root) / DATASETS[dataset].folder, split)
+        facts = DATASETS[dataset]
+        split = {EVALUATION: facts.evaluation_split, "test": facts.test_split}.get(split, split)
+        annotation_file, images = find_split(Path(root) / facts.folder, split)
         super().__init__(str(annotation_file), image_folder=str(images), training=split == "train")
         self.name = f"ODinW {dataset} {split}"
-        prompts = DATASETS[dataset].prompts
-        if unknown := set(prompts) - set(self.classes):
+        if unknown := set(facts.prompts) - set(self.classes):
             raise UserError(f"{annotation_file} lacks the classes {', '.join(sorted(unknown))} of ODinW's {dataset}.")
-        self.prompts: tuple[str | ClassPrompt, ...] = tuple(prompts.get(name, name) for name in self.classes)
+        self.prompts: tuple[str | ClassPrompt, ...] = tuple(facts.prompts.get(name, name) for name in self.classes)
 
     @property
     def class_prompts(self) -> Sequence[str | ClassPrompt]:
