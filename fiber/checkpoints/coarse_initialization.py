@@ -29,7 +29,11 @@ def initialize_from_coarse(detector: nn.Module, backbone: FusionBackbone, path: 
     Raises:
         UserError: the file cannot be read, or it lacks a tensor or has one of another size.
     """
-    state = read_state(path)
+    return fill_backbone(detector, backbone, read_state(path), path)
+
+
+def fill_backbone(detector: nn.Module, backbone: FusionBackbone, state: State, path: Path) -> InitializationReport:
+    """The same from the tensors of the checkpoint at `path`."""
     original = is_original(state)
     tensors, used = original_tensors(state, backbone, path) if original else own_tensors(state, backbone, path)
     resized = fit(tensors, backbone.state_dict(), window_size=backbone.config.image.window_size, path=path)

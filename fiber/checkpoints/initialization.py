@@ -66,17 +66,19 @@ def find_checkpoint_file(init_from: str | None) -> Path | None:
     found = next((candidate for candidate in candidates if candidate.exists()), None)
     if found is None or (found.is_dir() and not is_sharded(found)):
         raise UserError(
-            f"init_from={init_from} holds no checkpoint: give the directory of a coarse run, a checkpoint file, or "
-            "null to start without one."
+            f"init_from={init_from} holds no checkpoint: give the directory of a run, a checkpoint file, or null to "
+            "start without one."
         )
     refuse_sharded(found, key="init_from")
     return found
 
 
 class Unread:
-    """Stands for a class that a checkpoint names beside its tensors, as older Lightning does for its callbacks."""
+    """Stands for a class that a checkpoint names beside its tensors: callbacks of older Lightning, NumPy's numbers."""
 
     def __init__(self, *_: object) -> None: ...
+
+    def __setstate__(self, _: object) -> None: ...
 
 
 def read_state(path: Path) -> State:
@@ -91,12 +93,12 @@ def read_state(path: Path) -> State:
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise UserError(
-            f"init_from={path} is damaged or no checkpoint ({type(error).__name__}): give best.ckpt of a coarse run, "
-            "or a checkpoint in the original's format."
+            f"init_from={path} is damaged or no checkpoint ({type(error).__name__}): give best.ckpt of a run, or a "
+            "checkpoint in the original's format."
         ) from error
     state = content.get("state_dict", content.get("model", content)) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise UserError(f"init_from={path} holds no tensors by name: give a checkpoint of a coarse run.")
+        raise UserError(f"init_from={path} holds no tensors by name: give a checkpoint of a run.")
     if all(key.startswith("module.") for key in state):
         state = {key.removeprefix("module."): value for key, value in state.items()}
     return state
@@ -107,16 +109,21 @@ def is_original(state: State) -> bool:
     return any(key.startswith(f"{IMAGE_PREFIX}.") for key in state)
 
 
-def refuse_missing(missing: Collection[str], path: Path) -> None:
-    """Raise a UserError if the backbone is not whole."""
+def refuse_missing(missing: Collection[str], path: Path, *, wanted: str = "this model's backbone") -> None:
+    """Raise a UserError if the checkpoint lacks tensors of `wanted`."""
     if not missing:
         return
     example = min(missing)
-    hint = " Set detector.query_norm=false." if "query_norm" in example or "norm_i2t_i" in example else ""
+    hint = " Set detector.query_norm=false." if is_query_norm(example) else ""
     raise UserError(
-        f"init_from={path} lacks {len(missing)} tensors of this model's backbone, {example} among them: is it a coarse "
-        f"checkpoint of the same model=...?{hint}"
+        f"init_from={path} lacks {len(missing)} tensors of {wanted}, {example} among them: is it a checkpoint of the "
+        f"same model=...?{hint}"
     )
+
+
+def is_query_norm(name: str) -> bool:
+    """Whether a tensor, by our name or the original's, is what the versions of the fusion differ in."""
+    return "query_norm" in name or "norm_i2t_i" in name
 
 
 def fit(tensors: dict[str, Tensor], own: State, *, window_size: int, path: Path) -> tuple[str, ...]:

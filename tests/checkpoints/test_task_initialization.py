@@ -135,5 +135,5 @@ def test_a_checkpoint_of_another_vocabulary_is_refused(tiny_config: FusionConfig
 
 
 def test_a_run_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds no checkpoint: give the directory of a coarse run"):
+    with pytest.raises(UserError, match="holds no checkpoint: give the directory of a run"):
         find_checkpoint_file(str(tmp_path))
