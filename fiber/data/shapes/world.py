@@ -16,13 +16,15 @@ class Split(StrEnum):
     TRAIN = "train"
     VAL = "val"
     TEST = "test"
+    TEST_A = "testA"
+    TEST_B = "testB"
 
 
 class ShapesWorld:
     """A finite piece of the world.
 
     Args:
-        split: `train`, `val` or `test`.
+        split: `train`, `val`, `test`, `testA` or `testB`.
         num_samples: how many.
         image_size: side in pixels.
         seed: of the world; splits of one seed share no scene.
