@@ -20,6 +20,10 @@ METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "A
 """COCO's figures in their order; -1 where nothing was to be found."""
 RECALLS = np.linspace(0.0, 1.0, 101)
 """Where precision is read."""
+BOX_DECIMALS, SCORE_DECIMALS = 2, 6
+"""Of result files."""
+EXACT_DECIMALS = 6
+"""More than annotations have."""
 IOU_50, IOU_75 = 0, 5
 """Places among COCO's thresholds 0.50, 0.55, ..., 0.95."""
 
@@ -109,7 +113,7 @@ class DetectionAveragePrecision:
             truth = COCO()
             truth.dataset = self.dataset()
             truth.createIndex()
-            found = truth.loadRes([result(one) for one in self.detections]) if self.detections else COCO()
+            found = truth.loadRes([coco_record(one) for one in self.detections]) if self.detections else COCO()
             evaluation = COCOeval(truth, found, "bbox")
             evaluation.evaluate()
             evaluation.accumulate()
@@ -149,12 +153,17 @@ class DetectionAveragePrecision:
         }
 
 
-def result(found: DetectedObject) -> dict[str, Any]:
-    """A detection as COCO's result files have it."""
-    box = width_and_height(found.box)
-    return {"image_id": found.image, "category_id": found.category, "bbox": box, "score": found.score}
+def coco_record(found: DetectedObject) -> dict[str, Any]:
+    """A detection as COCO's result files have it, and as it is judged.
+
+    Boxes are rounded to a hundredth of a pixel, as COCO's annotations are: what single precision leaves behind would
+    move those whose overlap is just at a threshold.
+    """
+    box = [round(edge, BOX_DECIMALS) for edge in width_and_height(found.box)]
+    score = round(found.score, SCORE_DECIMALS)
+    return {"image_id": found.image, "category_id": found.category, "bbox": box, "score": score}
 
 
 def width_and_height(box: Box) -> list[float]:
-    """xyxy to COCO's x, y, width and height."""
-    return [box[0], box[1], box[2] - box[0], box[3] - box[1]]
+    """xyxy to COCO's x, y, width and height as they were annotated, without what adding and subtracting left behind."""
+    return [box[0], box[1], round(box[2] - box[0], EXACT_DECIMALS), round(box[3] - box[1], EXACT_DECIMALS)]

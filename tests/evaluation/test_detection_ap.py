@@ -4,10 +4,19 @@ import json
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fiber.data.records import Box
-from fiber.evaluation.detection_ap import METRICS, DetectedObject, DetectionAveragePrecision, TrueObject
+from fiber.evaluation.detection_ap import (
+    METRICS,
+    RECALLS,
+    DetectedObject,
+    DetectionAveragePrecision,
+    DetectionResult,
+    TrueObject,
+    width_and_height,
+)
 
 CAT, DOG, OWL = 1, 2, 3
 
@@ -24,28 +33,55 @@ def found(image: int, category: int, score: float, *xywh: float) -> DetectedObje
     return DetectedObject(image, category, corners(*xywh), score)
 
 
-def precision(truths: list[TrueObject], detections: list[DetectedObject]) -> dict[str, float]:
+def evaluate(truths: list[TrueObject], detections: list[DetectedObject]) -> DetectionResult:
     collected = DetectionAveragePrecision()
     for image in sorted({one.image for one in [*truths, *detections]}):
         collected.add(
             image, [one for one in truths if one.image == image], [one for one in detections if one.image == image]
         )
-    return collected.metrics()
+    return collected.evaluate()
 
 
-def test_the_originals_example() -> None:
+def precision(truths: list[TrueObject], detections: list[DetectedObject]) -> dict[str, float]:
+    return evaluate(truths, detections).metrics
+
+
+def originals_example() -> tuple[list[TrueObject], list[DetectedObject]]:
     truths = [truth(11, CAT, 10, 10, 40, 40), truth(12, CAT, 20, 20, 40, 40), truth(12, DOG, 0, 0, 20, 20)]
     detections = [
         found(11, CAT, 0.9, 10, 10, 40, 40),
         found(11, OWL, 0.3, 0, 0, 31, 31),  # of a class that is nowhere
         found(12, CAT, 0.8, 0, 0, 16, 16),
         found(12, CAT, 0.6, 20, 20, 40, 40),
-        found(12, DOG, 0.7, 0, 0, 20, 12.5),
+        found(12, DOG, 0.7, 0, 0, 20, 12.5),  # IoU 0.625, right at 3 thresholds of 10
     ]
-    metrics = precision(truths, detections)
+    return truths, detections
+
+
+def test_the_originals_example() -> None:
+    metrics = precision(*originals_example())
     assert list(metrics) == list(METRICS)
     expected = {"AP": 0.567492, "AP50": 0.917492, "AP75": 0.417492, "APs": 0.3, "APm": 1.0, "APl": -1.0}
-    assert metrics == pytest.approx(expected, abs=1e-6)
+    # The second cat is but the second best of its image.
+    recall = {"AR1": (0.5 + 0.3) / 2, "AR10": 0.65, "AR100": 0.65, "ARs": 0.3, "ARm": 1.0, "ARl": -1.0}
+    assert metrics == pytest.approx(expected | recall, abs=1e-6)
+
+
+def test_categories_and_curves_are_of_the_same_evaluation() -> None:
+    """A cat found, a false one, the other cat: precision 1 up to half the cats and 2 / 3 from there on."""
+    result = evaluate(*originals_example())
+    cat, dog = result.by_category[CAT], result.by_category[DOG]
+    assert list(result.by_category) == [CAT, DOG]  # there is no owl to be found
+    assert (cat.num_objects, dog.num_objects) == (2, 1)
+    assert (cat.ap, cat.ap50) == pytest.approx((0.834983, 0.834983), abs=1e-6)
+    assert (dog.ap, dog.ap50) == pytest.approx((0.3, 1.0))
+    curve = np.where(RECALLS <= 0.5, 1.0, 2 / 3)
+    np.testing.assert_allclose(cat.curves.iou_50, curve)
+    np.testing.assert_allclose(dog.curves.iou_75, 0)
+    assert result.curves is not None
+    np.testing.assert_allclose(result.curves.iou_50, (curve + 1) / 2)
+    np.testing.assert_allclose(result.curves.iou_75, curve / 2)
+    np.testing.assert_allclose(result.curves.mean, (curve + 0.3) / 2)
 
 
 def test_coco_s_own_example_has_the_published_figures(shared: Path) -> None:
@@ -70,10 +106,16 @@ def test_coco_s_own_example_has_the_published_figures(shared: Path) -> None:
                 if one["image_id"] == image
             ],
         )
-    metrics = collected.metrics()
-    names = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
-    assert list(metrics.values()) == pytest.approx([expected[name] for name in names], abs=1e-4)
-    assert [round(value, 3) for value in metrics.values()] == [0.505, 0.697, 0.573, 0.586, 0.519, 0.501]
+    result = collected.evaluate()
+    assert list(result.metrics.values()) == pytest.approx(list(expected.values()))  # both in COCO's order
+    published = [0.505, 0.697, 0.573, 0.586, 0.519, 0.501, 0.387, 0.594, 0.595, 0.640, 0.566, 0.564]
+    assert [round(value, 3) for value in result.metrics.values()] == published
+    assert result.curves is not None
+    areas = [float(curve.mean()) for curve in (result.curves.mean, result.curves.iou_50, result.curves.iou_75)]
+    assert areas == pytest.approx([result.metrics[name] for name in ("AP", "AP50", "AP75")])
+    assert sum(one.num_objects for one in result.by_category.values()) == sum(
+        not one["iscrowd"] for one in annotations["annotations"]
+    )
 
 
 def test_detections_on_a_crowd_are_neither_right_nor_wrong() -> None:
@@ -92,14 +134,31 @@ def test_sizes_are_by_the_annotated_area() -> None:
 
 def test_objects_without_any_detection_are_all_missed_and_absent_sizes_stay_absent() -> None:
     nothing = precision([truth(1, CAT, 0, 0, 40, 40)], [])
-    assert nothing == {"AP": 0, "AP50": 0, "AP75": 0, "APs": -1, "APm": 0, "APl": -1}
+    absent = {"APs", "APl", "ARs", "ARl"}
+    assert nothing == {name: -1 if name in absent else 0 for name in METRICS}
 
 
 def test_where_nothing_was_to_be_found_there_is_no_figure() -> None:
-    assert precision([], [found(1, CAT, 0.9, 0, 0, 40, 40)]) == dict.fromkeys(METRICS, -1.0)
-    empty = DetectionAveragePrecision()
-    empty.add(1, [], [])
-    assert empty.metrics() == dict.fromkeys(METRICS, -1.0)
+    nowhere = evaluate([], [found(1, CAT, 0.9, 0, 0, 40, 40)])
+    only_crowd = evaluate([truth(1, CAT, 0, 0, 40, 40, crowd=True)], [])
+    collected = DetectionAveragePrecision()
+    collected.add(1, [], [])
+    for empty in (nowhere, only_crowd, collected.evaluate()):
+        assert empty == DetectionResult(dict.fromkeys(METRICS, -1.0), {}) and empty.curves is None
+
+
+def test_what_single_precision_leaves_behind_does_not_count() -> None:
+    """An overlap of exactly 0.75 is enough, also where a box's edges are a little off."""
+    exact = found(1, CAT, 0.9, 0, 0, 30.3, 40)
+    left, top, right, bottom = np.array(exact.box, dtype=np.float32).tolist()
+    for one in (exact, exact._replace(box=(left, top, right, bottom))):
+        assert precision([truth(1, CAT, 0, 0, 40.4, 40)], [one])["AP75"] == pytest.approx(1.0)
+
+
+def test_widths_are_as_annotated() -> None:
+    x, width = 258.15, 348.26
+    assert (x + width) - x != width
+    assert width_and_height(corners(x, x, width, width)) == [x, x, width, width]
 
 
 def test_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,11 +65,8 @@ def test_a_phrase_is_judged_by_its_own_boxes_alone_and_a_split_by_its_own_result
 
 def test_nothing_found_is_missed_and_a_phrase_without_boxes_is_not_judged() -> None:
     phrases = evaluator(2)
-    results = judged(
-        phrases,
-        PHRASES,
-        [(detections((WHOLE, 0.9, 0), (WHOLE, 0.9, 1)), [truth(0, *WHOLE)]), (detections(), [truth(1, *WHOLE)])],
-    )
+    first = (detections((WHOLE, 0.9, 0), (WHOLE, 0.9, 1)), [truth(0, *WHOLE)])
+    results = judged(phrases, PHRASES, [first, (detections(), [truth(1, *WHOLE)])])
     assert phrases.summarize(results)["grounding/recall_1"] == 0.5
     second = json.loads(str(phrases.result_files(results)["phrases.json"]))[1]
     assert second["phrases"] == [{"phrase": name, "boxes": [], "scores": []} for name in PHRASES]
