@@ -80,11 +80,10 @@ def evaluate_lvis(truth: GroundTruth, found: ScoredBoxes) -> LvisFigures:
     by_class = np.argsort(truth.class_index, kind="stable")
     curves = Curves.unknown(len(truth.frequencies), len(AREA_RANGES), len(IOU_THRESHOLDS))
     for class_index in np.unique(truth.class_index):
-        begin, end = np.searchsorted(truth.class_index[by_class], [class_index, class_index + 1])
-        objects = by_class[begin:end]
-        rows = slice(*np.searchsorted(found.class_index, [class_index, class_index + 1]))
+        objects = by_class[truth.class_index[by_class] == class_index]
+        rows = np.arange(*np.searchsorted(found.class_index, [class_index, class_index + 1]))
         curves.precision[class_index], curves.recall[class_index] = class_curves(
-            truth, objects, found.select(np.arange(rows.start, rows.stop)), is_lenient[rows]
+            truth, objects, found.select(rows), is_lenient[rows]
         )
     return summarize(curves, truth.frequencies)
 

@@ -45,7 +45,6 @@ class LvisEvaluator(Evaluator):
     """
 
     monitored = "lvis_fixed/AP"
-    """The metric by which the best model is chosen, without its split; more is better."""
 
     def __init__(self, reader: FederatedReader, *, asker: ClassAsker, num_samples: int) -> None:
         self.reader = reader
@@ -64,7 +63,8 @@ class LvisEvaluator(Evaluator):
     def add(self, model: nn.Module, batch: EvaluationBatch, *, number: int) -> None:
         results = self.asker.ask(model, batch)
         if not self.images:
-            self.grid.keep(batch, results)
+            self.grid.begin()
+        self.grid.keep(batch, results)
         for result in results:
             found = scored_boxes(result)
             self.images.append(result.image_index)
