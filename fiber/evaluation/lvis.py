@@ -77,10 +77,9 @@ def evaluate_lvis(truth: GroundTruth, found: ScoredBoxes) -> LvisFigures:
     found = found.select(truth.is_judged(found.image, found.class_index))
     found = found.select(by_class_and_score(found))
     is_lenient = truth.is_not_exhaustive(found.image, found.class_index)
-    by_class = np.argsort(truth.class_index, kind="stable")
     curves = Curves.unknown(len(truth.frequencies), len(AREA_RANGES), len(IOU_THRESHOLDS))
     for class_index in np.unique(truth.class_index):
-        objects = by_class[truth.class_index[by_class] == class_index]
+        objects = np.flatnonzero(truth.class_index == class_index)
         rows = np.arange(*np.searchsorted(found.class_index, [class_index, class_index + 1]))
         curves.precision[class_index], curves.recall[class_index] = class_curves(
             truth, objects, found.select(rows), is_lenient[rows]
