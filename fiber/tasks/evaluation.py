@@ -65,7 +65,8 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     runs = expand(config)
     if len(runs) == 1:
         return evaluate_once(runs[0].config).metrics
-    folder = output_folder(config, find_run_files(Path(config.checkpoint or "")))
+    files = find_run_files(checkpoint_of(config))
+    folder = output_folder(merge_with_run(runs[0].config.copy(), read_run_config(files.config), files), files)
 
     def one(own: DictConfig, output: Path) -> RunResult:
         own.output = str(output)
@@ -105,9 +106,7 @@ def write_files(folder: Path, files: Mapping[str, ResultFile]) -> None:
 
 def prepare_evaluation(config: DictConfig) -> Evaluation:
     """Check the configuration and build everything; nothing is written yet."""
-    if config.checkpoint is None:
-        raise UserError("checkpoint is missing: give checkpoint=RUN, the directory of a run.")
-    files = find_run_files(Path(config.checkpoint))
+    files = find_run_files(checkpoint_of(config))
     merged = merge_with_run(config, read_run_config(files.config), files)
     settings = build_dataclass(TrainerConfig, plain(merged.trainer), "trainer")
     judging = STAGES[merged.stage.name].build(merged, files, settings, split=config.split)
@@ -116,6 +115,17 @@ def prepare_evaluation(config: DictConfig) -> Evaluation:
     return Evaluation(
         EvaluationModule(judging.model, judging.evaluator), judging, trainer, output_folder(merged, files)
     )
+
+
+def checkpoint_of(config: DictConfig) -> Path:
+    """What is judged.
+
+    Raises:
+        UserError: nothing is named.
+    """
+    if config.checkpoint is None:
+        raise UserError("checkpoint is missing: give checkpoint=RUN, the directory of a run.")
+    return Path(config.checkpoint)
 
 
 def output_folder(config: DictConfig, files: RunFiles) -> Path:

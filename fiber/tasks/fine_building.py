@@ -115,8 +115,9 @@ def build_detector_training(config: DictConfig, trainer: TrainerConfig, *, resum
         monitored=f"val/{evaluators[0].monitored}",
         notices=[notice for subset in subsets for notice in subset.notices()],
     )
-    for reader in (*train, *val):
-        warn_of_missing(reader)
+    if task is not PRETRAINING:  # whose millions of files take minutes to look for
+        for reader in (*train, *val):
+            warn_of_missing(reader)
     files = {FEW_SHOT_FILE: subset.to_json() for subset in subsets}
     return RunParts(module, data_module, initialization, files, check_first=bool(config.get("zero_shot", False)))
 

@@ -123,6 +123,7 @@ def silence_lightning() -> None:
         ".*does not have many workers.*",
         ".*smaller than the logging interval.*",
         ".*exists and is not empty.*",  # a resumed run's checkpoints
+        ".*in eval mode at the start of training.*",  # what a recipe freezes
         ".*WeightAveraging callback with a model that overrides.*",  # averaging and sharding exclude each other here
     ):
         warnings.filterwarnings("ignore", message)

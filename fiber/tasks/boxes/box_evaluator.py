@@ -34,7 +34,8 @@ class BoxEvaluator(SplitEvaluator[EvaluationBatch, ResultT], Generic[ResultT]):
     def judge(self, model: nn.Module, batch: EvaluationBatch) -> Mapping[int, ResultT]:
         found = self.asker.ask(model, batch)
         if not self.results:
-            self.grid.keep(batch, found)
+            self.grid.begin()
+        self.grid.keep(batch, found)
         return {one.image_index: self.judge_image(one, truths) for one, truths in zip(found, batch.truths, strict=True)}
 
     def finish(self) -> EvaluationResult:

@@ -96,9 +96,13 @@ class PictureGrid:
     def __init__(self) -> None:
         self.predictions: list[BoxPrediction] = []
 
+    def begin(self) -> None:
+        """Forget the images of an earlier split."""
+        self.predictions = []
+
     def keep(self, batch: EvaluationBatch, found: Sequence[ImageResult]) -> None:
-        """Take the first images of a batch, in place of earlier ones."""
-        self.predictions = pictured(batch, found[:NUM_PICTURES])
+        """Take images of a batch as long as there is room."""
+        self.predictions += pictured(batch, found[: NUM_PICTURES - len(self.predictions)])
 
     def draw(self) -> Image.Image | None:
         """None where nothing was kept."""
