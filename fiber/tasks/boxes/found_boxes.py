@@ -40,7 +40,7 @@ class WrittenBoxes(NamedTuple):
 def found_for(found: Detections, label: int) -> Detections:
     """Detections of one label, best first; of equal scores the earlier one comes first."""
     own = Detections(*(part[found.labels == label] for part in found))
-    order = own.scores.argsort(descending=False, stable=True)
+    order = own.scores.argsort(descending=True, stable=True)
     return Detections(*(part[order] for part in own))
 
 
