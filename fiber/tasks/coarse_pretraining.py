@@ -127,6 +127,7 @@ class CoarsePretraining(TrainingTask):
             self.queue_to_restore = QueueState(**checkpoint[QUEUE_KEY])
 
     def on_train_start(self) -> None:
+        super().on_train_start()
         if self.queue_to_restore is not None:
             self.refill_queue(self.queue_to_restore)
             self.queue_to_restore = None

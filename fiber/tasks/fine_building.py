@@ -130,9 +130,9 @@ def settle_detector(config: DictConfig, source: Path | None, tuning: Tuning) -> 
     for key in PUBLISHED:
         if config.detector[key] is None:
             config.detector[key] = inherited[key]
-    if tuning.trains_prompt:
+    if config.detector.get("prompt_offsets") is None:
         with open_dict(config.detector):
-            config.detector.prompt_offsets = True
+            config.detector.prompt_offsets = tuning.trains_prompt or bool(inherited.get("prompt_offsets"))
 
 
 def build_readers(config: DictConfig) -> tuple[list[BoxReader], list[BoxReader]]:

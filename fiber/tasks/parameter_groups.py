@@ -53,14 +53,20 @@ def optimizer_groups(model: nn.Module, rules: GroupRules, learning_rate: float) 
 
 
 def summarize_groups(model: nn.Module, rules: GroupRules) -> str:
-    """One line per group: tensors, elements, multiplier and decay."""
+    """One line per group: tensors, elements, multiplier and decay; and one for what is frozen."""
     groups = rules.groups(model)
-    tensors, elements = Counter(groups.values()), Counter[ParameterGroup]()
+    tensors, elements, frozen = Counter[ParameterGroup](), Counter[ParameterGroup](), []
     for name, parameter in model.named_parameters():
-        elements[groups[name]] += parameter.numel()
+        if parameter.requires_grad:
+            tensors[groups[name]] += 1
+            elements[groups[name]] += parameter.numel()
+        else:
+            frozen.append(parameter.numel())
     lines = [
         f"{group.kind:<12}{tensors[group]:>5} tensors {elements[group]:>12,} parameters   "
         f"learning rate x {group.learning_rate_multiplier:g}, weight decay {group.weight_decay:g}"
         for group in sorted(tensors)
     ]
+    if frozen:
+        lines.append(f"{'frozen':<12}{len(frozen):>5} tensors {sum(frozen):>12,} parameters")
     return "\n".join(["Optimiser groups", *lines])

@@ -38,15 +38,21 @@ def shard_task_model(model: nn.Module, mesh: DeviceMesh) -> None:
         if isinstance(child, ContrastiveHead):
             for method in ("embed_image", "embed_text"):
                 register_fsdp_forward_method(child, method)
-    for parameter in (own for own in model.parameters(recurse=False) if own.requires_grad):
-        parameter.register_post_accumulate_grad_hook(average_gradient)  # type: ignore[no-untyped-call]
+    average_own_gradients(model)
 
 
 def shard_detector(model: GroundedDetector, mesh: DeviceMesh) -> None:
-    """Shard parameters, gradients and optimiser state, in place."""
+    """Shard parameters, gradients and optimiser state, in place; the prompt's offsets stay whole."""
     shard_backbone(model.backbone, mesh)
     for module in (*model.stage_norms, model.pyramid, *model.head.blocks, model.head):
         fully_shard(module, mesh=mesh)
+    average_own_gradients(model)
+
+
+def average_own_gradients(model: nn.Module) -> None:
+    """Average the gradients of parameters that stay whole, after every backward pass."""
+    for parameter in (own for own in model.parameters(recurse=False) if own.requires_grad):
+        parameter.register_post_accumulate_grad_hook(average_gradient)  # type: ignore[no-untyped-call]
 
 
 def average_gradient(parameter: torch.Tensor) -> None:

@@ -36,6 +36,7 @@ def build_trainer(
     optimization: OptimizationConfig,
     progress: TrainingProgress,
     *,
+    monitored: str,
     num_samples: int,
     needs_negatives: bool,
 ) -> pl.Trainer:
@@ -46,6 +47,7 @@ def build_trainer(
         settings: the part of it that depends on the hardware.
         optimization: the recipe.
         progress: what a person watching sees.
+        monitored: the metric by which the best model is kept.
         num_samples: of an epoch.
         needs_negatives: samples of a micro-batch are contrasted with each other.
 
@@ -67,7 +69,9 @@ def build_trainer(
         precision=precision(settings),  # type: ignore[arg-type]
         max_steps=optimization.max_steps,
         logger=[build_logger(logger) for logger in config.logger.values()],
-        callbacks=callbacks(run_dir, settings, optimization, progress, max_broken=config.data.max_broken),
+        callbacks=callbacks(
+            run_dir, settings, optimization, progress, monitored=monitored, max_broken=config.data.max_broken
+        ),
         gradient_clip_val=optimization.gradient_clip,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
@@ -158,9 +162,10 @@ def callbacks(
     optimization: OptimizationConfig,
     progress: TrainingProgress,
     *,
+    monitored: str,
     max_broken: float,
 ) -> list[pl.Callback]:
-    """Last checkpoint, pictures, progress, watch on broken images, averaged weights."""
+    """Best and last checkpoint, pictures, progress, watch on broken images, averaged weights."""
     folder = checkpoint_folder(run_dir)
     built: list[pl.Callback] = [
         progress,
@@ -169,15 +174,10 @@ def callbacks(
         FiniteLoss(every=settings.log_every),
         LearningRateMonitor(logging_interval="step"),
         PredictionPictures(run_dir / PREDICTIONS),
+        # Before the last checkpoint, which holds the best value.
+        ModelCheckpoint(folder, Path(BEST).stem, monitor=monitored, mode="max", enable_version_counter=False),
         LastCheckpoint(folder / LAST, every=settings.checkpoint_every),
     ]
     if optimization.ema_decay is not None:
         built.append(EMAWeightAveraging(decay=optimization.ema_decay))
     return built
-
-
-def best_checkpoint(run_dir: Path, monitored: str) -> ModelCheckpoint:
-    """Keeps the model that was best on a validation metric."""
-    return ModelCheckpoint(
-        checkpoint_folder(run_dir), Path(BEST).stem, monitor=monitored, mode="max", enable_version_counter=False
-    )

@@ -26,7 +26,7 @@ from fiber.tasks.parameter_groups import summarize_groups
 from fiber.tasks.resuming import find_checkpoint, read_position
 from fiber.tasks.suite import RunResult, expand, run_suite
 from fiber.tasks.task import TrainingTask
-from fiber.tasks.trainer import PREDICTIONS, best_checkpoint, build_trainer
+from fiber.tasks.trainer import PREDICTIONS, build_trainer
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.configs import build_dataclass, plain
 from fiber.utils.errors import UserError
@@ -73,8 +73,7 @@ def train_once(config: DictConfig) -> RunResult:
         run.trainer.validate(run.task, run.data_module, verbose=False)
     metrics = dict(sorted(run.task.metrics.items())) | first
     best = renamed(run.task.monitored, "best")
-    score = run.best.best_model_score
-    metrics[best] = metrics[run.task.monitored] if score is None else float(score)
+    metrics[best] = metrics[run.task.monitored] if run.best_score is None else run.best_score
     speed = run.progress.total_samples / max(run.progress.fit_seconds, 1e-9)
     metrics |= {"train/seconds": seconds, "train/samples_per_second": speed}
     if run.trainer.is_global_zero:
@@ -111,12 +110,16 @@ class Run(NamedTuple):
     """What stage and task contribute."""
     trainer: pl.Trainer
     progress: TrainingProgress
-    best: ModelCheckpoint
-    """Keeps the model that was best in validation."""
 
     @property
     def task(self) -> TrainingTask:
         return self.parts.task
+
+    @property
+    def best_score(self) -> float | None:
+        """Of the best validation; None where there was none."""
+        [keeper] = [one for one in self.trainer.checkpoint_callbacks if isinstance(one, ModelCheckpoint)]
+        return None if keeper.best_model_score is None else float(keeper.best_model_score)
 
     @property
     def data_module(self) -> TrainingDataModule:
@@ -152,11 +155,10 @@ def prepare(config: DictConfig) -> Run:
         settings,
         task.optimization,
         progress,
+        monitored=task.monitored,
         num_samples=len(data_module.train_samples),
         needs_negatives=task.needs_negatives,
     )
-    best = best_checkpoint(directory, task.monitored)
-    trainer.callbacks.append(best)  # type: ignore[attr-defined]
     data_module.check_size(trainer.world_size)
     if position is not None:
         data_module.resume_at(epoch=position.epoch, batch=position.batch)
@@ -164,7 +166,7 @@ def prepare(config: DictConfig) -> Run:
         checkpoint_activations(task.backbone)
     if settings.compile:
         compile_backbone(task.backbone)
-    return Run(directory, checkpoint, parts, trainer, progress, best)
+    return Run(directory, checkpoint, parts, trainer, progress)
 
 
 def find_recipe(stage: str, task: str) -> Callable[..., RunParts]:

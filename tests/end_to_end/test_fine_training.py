@@ -134,7 +134,9 @@ def write_defects(folder: Path) -> None:
 def test_annotations_at_fault_are_counted_and_named_and_never_end_in_nan(train: Train, tmp_path: Path) -> None:
     write_defects(tmp_path)
     sizes = ("optimization.max_steps=8", "optimization.batch_size=5", "trainer.batch_size=5")
-    result = train(*REAL, "data=boxes_jsonl", "data_dir=.", *sizes, "data.val_batch_size=1", "run_dir=run")
+    result = train(
+        *REAL, "task=custom", "data=fine_custom", "data_dir=.", *sizes, "data.val_batch_size=1", "run_dir=run"
+    )
     assert result.returncode == 0, result.stderr[-2000:]
     output = result.stdout + result.stderr
     for words in (

@@ -55,7 +55,7 @@ def test_several_captions_of_a_real_image_are_one_document(shared: Path, tmp_pat
         (["frequencies", "data=coco"], "there is no command frequencies: type"),
         (["document-frequencies", "data=shapes_coarse_caption"], "output is missing: give output=frequencies.json"),
         (["document-frequencies", "data=coco", "data_dir=/nowhere", "output=x"], "/nowhere is missing"),
-        (["document-frequencies", "data=lvis", "output=x"], "choose data for this stage|does not exist"),
+        (["document-frequencies", "data=fine_lvis", "output=x"], "choose data for this stage|does not exist"),
     ],
 )
 def test_wrong_commands_end_in_one_message(arguments: list[str], message: str) -> None:

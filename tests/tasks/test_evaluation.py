@@ -1,4 +1,4 @@
-"""Trained models on a split, for every task of the coarse stage."""
+"""Trained models on a split, for every task of both stages."""
 
 import json
 import shutil
@@ -10,34 +10,42 @@ import torch
 from omegaconf import OmegaConf
 
 from fiber.checkpoints.position_bias import resize_position_bias
+from fiber.tasks.coarse_judging import resized_to
 from fiber.tasks.coarse_tasks import COARSE_TASKS
-from fiber.tasks.evaluation import evaluate, resized_to
+from fiber.tasks.evaluation import evaluate
+from fiber.tasks.fine_tasks import FINE_TASKS
 from fiber.tasks.training import train
 from fiber.utils.errors import UserError
 
 from .composing import composed, evaluating
 
 SIZES = ("optimization.batch_size=8", "trainer.batch_size=8", "data.train.0.num_samples=24", "data.val.num_samples=11")
+TASKS = [
+    *(("coarse", task) for task in COARSE_TASKS),
+    *(("fine", task) for task in FINE_TASKS if task != "custom"),  # which has no data of its own
+]
 STEPS = ("optimization.max_steps=2", "trainer.val_every=2", "logger=csv", "data.val_batch_size=4")
 
 
 @pytest.fixture(scope="module")
-def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Directory of a short run of a task."""
     folder = tmp_path_factory.mktemp("runs")
 
-    def run(task: str) -> Path:
+    def run(task: str, stage: str = "coarse") -> Path:
         directory = folder / task
         if not directory.exists():
-            train(composed([f"task={task}", *SIZES, *STEPS], directory))
+            train(composed([f"stage={stage}", f"task={task}", *SIZES, *STEPS], directory))
         return directory
 
     return run
 
 
-@pytest.mark.parametrize("task", COARSE_TASKS)
-def test_a_checkpoint_is_judged_as_it_was_in_training(run_of: Callable[[str], Path], task: str, tmp_path: Path) -> None:
-    run = run_of(task)
+@pytest.mark.parametrize(("stage", "task"), TASKS)
+def test_a_checkpoint_is_judged_as_it_was_in_training(
+    run_of: Callable[..., Path], stage: str, task: str, tmp_path: Path
+) -> None:
+    run = run_of(task, stage)
     metrics = evaluate(evaluating([f"output={tmp_path}"], run))
     of_training = json.loads((run / "metrics.json").read_text())
     assert metrics == {name: value for name, value in of_training.items() if name.startswith("val/")}
@@ -45,24 +53,35 @@ def test_a_checkpoint_is_judged_as_it_was_in_training(run_of: Callable[[str], Pa
     assert (tmp_path / "predictions.png").is_file()
 
 
-@pytest.mark.parametrize("task", COARSE_TASKS)
-def test_a_split_of_other_data_is_judged_under_its_own_name(run_of: Callable[[str], Path], task: str) -> None:
-    run = run_of(task)
-    metrics = evaluate(evaluating([f"data=shapes_coarse_{task}", "split=test", "data.splits.test.num_samples=9"], run))
-    assert metrics and all(name.startswith("test/") for name in metrics)
-    assert (run / "evaluation" / f"{task}_test" / "metrics.json").is_file()
+@pytest.mark.parametrize(("stage", "task"), TASKS)
+def test_a_split_of_other_data_is_judged_under_its_own_name(run_of: Callable[..., Path], stage: str, task: str) -> None:
+    run = run_of(task, stage)
+    split = "testA" if task in ("refcoco", "refcoco+") else "test"
+    overrides = [f"data=shapes_{stage}_{task}", f"split={split}", f"data.splits.{split}.num_samples=9"]
+    metrics = evaluate(evaluating(overrides, run))
+    assert metrics and all(name.startswith(f"{split}/") for name in metrics)
+    assert (run / "evaluation" / f"{task}_{split}" / "metrics.json").is_file()
+
+
+def test_a_detector_is_judged_on_a_task_that_it_was_not_trained_for(run_of: Callable[..., Path]) -> None:
+    run = run_of("coco", "fine")
+    overrides = ["task=refcoco", "data=shapes_fine_refcoco", "data.val.num_samples=9"]
+    metrics = evaluate(evaluating(overrides, run))
+    assert {"val/refcoco/precision_1_iou", "val/refcoco/precision_1_giou"} <= set(metrics)
+
+
+def test_several_data_sets_are_judged_under_one_command(run_of: Callable[..., Path]) -> None:
+    run = run_of("coco", "fine")
+    overrides = ["task=odinw", "data=shapes_fine_odinw", "data.dataset=[a,b]", "data.val.num_samples=9"]
+    metrics = evaluate(evaluating(overrides, run))
+    assert metrics["mean/val/detection/AP"] == metrics["a/val/detection/AP"] == metrics["b/val/detection/AP"]
+    assert json.loads((run / "evaluation/odinw_val/metrics.json").read_text()) == metrics
+    assert (run / "evaluation/odinw_val/b/coco_results.json").is_file()
 
 
 def forget_task(run: Path) -> list[str]:
     config = OmegaConf.load(run / "config.yaml")
     config.task.name = "pretrain"
-    OmegaConf.save(config, run / "config.yaml")
-    return []
-
-
-def make_fine(run: Path) -> list[str]:
-    config = OmegaConf.load(run / "config.yaml")
-    config.stage.name = "fine"
     OmegaConf.save(config, run / "config.yaml")
     return []
 
@@ -89,13 +108,13 @@ def widen(run: Path) -> list[str]:
             "best.ckpt is of task=vqa and has no temperature",
         ),
         (lambda run: ["trainer.strategy=fsdp"], "trainer=fsdp: .* give trainer=ddp"),
-        (forget_task, "config.yaml is of task=pretrain: give task=..., one of .*vqa"),
-        (make_fine, "config.yaml is of stage=fine"),
+        (forget_task, "config.yaml is of stage=coarse task=pretrain: give task=..., one of .*vqa"),
+        (lambda run: ["task=coco"], "config.yaml is of stage=coarse task=coco: give task=..., one of .*vqa"),
         (widen, r"best.ckpt does not fit config.yaml of its run: 1 tensors differ, classifier.layers.0.bias"),
     ],
 )
 def test_what_cannot_be_judged_is_said_in_one_message(
-    run_of: Callable[[str], Path], tmp_path: Path, change: Callable[[Path], list[str]], message: str
+    run_of: Callable[..., Path], tmp_path: Path, change: Callable[[Path], list[str]], message: str
 ) -> None:
     run = tmp_path / "run"
     shutil.copytree(run_of("vqa"), run)
@@ -112,13 +131,13 @@ def test_what_cannot_be_judged_is_said_in_one_message(
     ],
 )
 def test_a_checkpoint_of_another_task_is_named(
-    run_of: Callable[[str], Path], trained_for: str, task: str, message: str
+    run_of: Callable[..., Path], trained_for: str, task: str, message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
         evaluate(evaluating([f"task={task}", f"data=shapes_coarse_{task}"], run_of(trained_for)))
 
 
-def test_options_that_a_task_does_not_have_are_refused(run_of: Callable[[str], Path]) -> None:
+def test_options_that_a_task_does_not_have_are_refused(run_of: Callable[..., Path]) -> None:
     with pytest.raises(UserError, match=r"evaluation.num_beams is no option of task=vqa"):
         evaluate(evaluating(["evaluation.num_beams=3"], run_of("vqa")))
 

@@ -21,7 +21,7 @@ from .composing import composed
         (["data.negatives.max_negatives=-1"], "max_negatives=-1"),
         (["transform.short_sides=[]"], r"short_sides=\[\]"),
         (["detector.channel_order=grb"], "detector.channel_order=grb is not one of rgb, bgr"),
-        (["data=boxes_jsonl", "data_dir=absent"], "absent/train.jsonl does not exist"),
+        (["task=custom", "data_dir=absent"], "absent"),
         (["detector.drop_path=2"], r"detector.drop_path=2: give a share in \[0, 1\)"),
         (["max_text_length=4000"], "max_text_length=4000 is more than model.text.max_positions allows"),
         (["model.num_fusion_layers=4"], "model.num_fusion_layers=4: give 1 to 3"),
@@ -48,7 +48,7 @@ def test_a_category_without_a_name_is_an_error(tmp_path: Path) -> None:
         }
         (folder / "_annotations.coco.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="category 7 has no name"):
-        prepare(composed(["stage=fine", "data=boxes_folder", f"data_dir={tmp_path}"], tmp_path / "run"))
+        prepare(composed(["stage=fine", "task=custom", f"data_dir={tmp_path}"], tmp_path / "run"))
 
 
 def test_one_image_per_device_is_enough(tmp_path: Path) -> None:

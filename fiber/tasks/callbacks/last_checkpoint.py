@@ -5,10 +5,11 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.trainer.states import TrainerFn
 
 
 class LastCheckpoint(Checkpoint):
-    """Writes one checkpoint over and over, and at the end.
+    """Writes one checkpoint over and over, and at the end; again after a validation that follows at once.
 
     Lightning writes a file beside it first and moves it into place: a run killed at any moment leaves a whole one.
 
@@ -25,15 +26,17 @@ class LastCheckpoint(Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
+        step = trainer.global_step
+        due = step % self.every == 0 or step == trainer.max_steps
+        if due and step != self.saved_step:  # accumulation leaves the step as it is
             self.save(trainer)
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.save(trainer)  # a run may end early
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # What a validation found decides on the rate and the end of some runs; a checkpoint from before lacks it.
+        if trainer.state.fn == TrainerFn.FITTING and (trainer.should_stop or trainer.global_step == self.saved_step):
+            self.save(trainer)
 
     def save(self, trainer: pl.Trainer) -> None:
-        """Write the checkpoint unless it is of this step already."""
-        step = trainer.global_step
-        if step != self.saved_step:  # accumulation leaves the step as it is
-            self.saved_step = step
-            trainer.save_checkpoint(self.path)
+        """Write the checkpoint."""
+        self.saved_step = trainer.global_step
+        trainer.save_checkpoint(self.path)

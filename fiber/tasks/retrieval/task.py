@@ -92,6 +92,7 @@ class RetrievalFineTuning(FineTuning):
             self.queue_to_restore = EmbeddingQueueState(**checkpoint[QUEUE_KEY])
 
     def on_train_start(self) -> None:
+        super().on_train_start()
         if self.queue_to_restore is not None:
             assert self.objective.queue is not None
             self.objective.queue.restore(self.queue_to_restore, self.device)
