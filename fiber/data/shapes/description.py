@@ -1,40 +1,40 @@
 """What is said of an object's look."""
 
 from functools import cache
-from itertools import product
 from typing import NamedTuple
 
 from fiber.data.shapes.scene import Color, Look, Shape, Size
 
 
 class Description(NamedTuple):
-    """Some attributes of a look; None = not named."""
+    """The shape and perhaps other attributes of a look; None = not named."""
 
-    size: Size | None = None
+    shape: Shape
     color: Color | None = None
-    shape: Shape | None = None
+    size: Size | None = None
 
     def holds(self, look: Look) -> bool:
         """Whether every named attribute is the look's."""
-        return self.size in (None, look.size) and self.color in (None, look.color) and self.shape in (None, look.shape)
-
-    @property
-    def length(self) -> int:
-        """Number of attributes that are named."""
-        return sum(attribute is not None for attribute in self)
+        return self.shape is look.shape and self.color in (None, look.color) and self.size in (None, look.size)
 
     @property
     def name(self) -> str:
-        """`small red circle`; without a shape, `red object`."""
+        """`small red circle`."""
         words = [attribute.word for attribute in (self.size, self.color) if attribute is not None]
-        return " ".join([*words, self.shape or "object"])
+        return " ".join([*words, self.shape])
+
+    def shorter(self) -> list["Description"]:
+        """Descriptions with one word less."""
+        without_color, without_size = self._replace(color=None), self._replace(size=None)
+        return [one for one in (without_color, without_size) if one != self]
 
 
 @cache
 def descriptions(look: Look) -> tuple[Description, ...]:
-    """Every description of a look that names something, the shortest first."""
-    named = (
-        Description(size, color, shape)
-        for size, color, shape in product((None, look.size), (None, look.color), (None, look.shape))
+    """Every description of a look, the shortest first."""
+    return (
+        Description(look.shape),
+        Description(look.shape, look.color),
+        Description(look.shape, None, look.size),
+        Description(look.shape, look.color, look.size),
     )
-    return tuple(sorted((one for one in named if one.length > 0), key=lambda one: one.length))

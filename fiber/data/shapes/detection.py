@@ -24,7 +24,7 @@ class Style(StrEnum):
     SOLID = "solid"
     """Filled shapes on a plain light background, as in all other tasks."""
     SKETCH = "sketch"
-    """Outlines on a dark board: what a detector of solid shapes has yet to learn."""
+    """Shaky outlines on grey paper, of which a detector of solid shapes finds only some."""
 
 
 class ShapesDetection(ShapesImages, DetectionReader):

@@ -154,15 +154,15 @@ def may_lie(item: Object, side: Relation, anchor: Object) -> bool:
 
 
 def by_attributes(objects: Sequence[Object], target: int) -> Iterator[ByAttributes]:
-    """Descriptions that are true of the target alone, and of others too without any one of their words."""
+    """Descriptions that are true of the target alone, and of others too without any one of their adjectives."""
     for described in descriptions(objects[target].look):
-        shorter = (described._replace(**{name: None}) for name in described._fields if getattr(described, name))
-        if described.length > 1 and matching(objects, described) == 1 < min(matching(objects, one) for one in shorter):
+        shorter = described.shorter()
+        if shorter and matching(objects, described) == 1 < min(matching(objects, one) for one in shorter):
             yield ByAttributes(described)
 
 
 def by_place(objects: Sequence[Object], target: int) -> Iterator[ByPlace]:
-    """Places of the target among the objects that share some of its look."""
+    """Places of the target among the objects that are described alike."""
     for described in descriptions(objects[target].look):
         expressions = [ByPlace(described, extreme) for extreme in Extreme if matching(objects, described) > 1]
         yield from (one for one in expressions if one.referents(objects) == [target])
@@ -184,7 +184,7 @@ def by_relation(objects: Sequence[Object], target: int) -> Iterator[ByRelation]:
 
 
 def by_size(objects: Sequence[Object], target: int) -> Iterator[BySize]:
-    """Comparisons of the target with the one other object that shares its colour, shape or both."""
+    """Comparisons of the target with the one other object that shares its shape, or shape and colour."""
     size = objects[target].look.size
     comparison = next(one for one in Comparison if one.size is size)
     for described in descriptions(objects[target].look):

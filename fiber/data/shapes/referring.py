@@ -34,13 +34,8 @@ EXPRESSIONS: Mapping[Kind, Callable[[Sequence[Object], int], Iterator[Expression
     Kind.RELATION: by_relation,
     Kind.SIZE: by_size,
 }
-NUM_OBJECTS: Mapping[Kind, Sequence[int]] = {
-    Kind.ATTRIBUTES: (3, 4, 5),
-    Kind.PLACE: (3, 4, 5),
-    Kind.RELATION: (4, 5),
-    Kind.SIZE: (3, 4),
-}
-"""In scenes of other sizes every object can hardly ever be referred to in this way."""
+NUM_OBJECTS: Mapping[Kind, Sequence[int]] = {kind: (3, 4, 5) if kind is not Kind.SIZE else (4,) for kind in Kind}
+"""Sizes are compared in pairs."""
 DATASETS: Mapping[str, Sequence[Kind]] = {
     "refcoco": tuple(Kind),
     "refcoco+": (Kind.ATTRIBUTES, Kind.SIZE),

@@ -1,4 +1,4 @@
-"""Scenes drawn by hand: outlines in chalk on a dark, uneven board.
+"""Scenes drawn by hand: outlines in crayon on grey, uneven paper, coloured in faintly.
 
 Coordinates are in units of the image's side, origin at the top left, y downwards. Axes: N points, H W pixels.
 """
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from fiber.data.records import Box
-from fiber.data.shapes.scene import SUPERSAMPLING, Object, Scene, Shape
+from fiber.data.shapes.scene import SUPERSAMPLING, Object, Scene, Shape, to_pixels
 
-Points = NDArray[np.float64]
+Floats = NDArray[np.float64]
 MAX_ANGLE = 15.0
 """Degrees that a shape is turned by, either way."""
 MAX_STRETCH = 0.15
@@ -21,11 +21,14 @@ MAX_STRETCH = 0.15
 MAX_WOBBLE = 0.05
 """How far a line strays, in halves of the shape's side."""
 LINE_WIDTHS = (0.014, 0.034)
-BOARDS = (30, 80)
+"""In image sides."""
+OPACITIES = (0.1, 0.6)
+"""Of the colour within an outline."""
+PAPERS = (140, 200)
 """Grey values of the background."""
-CHALK = 200.0
+DULL = 120.0
 """Grey value that colours are mixed with."""
-CHALK_SHARE = 0.6
+DULL_SHARE = 0.35
 SHADING = 14.0
 """Of the background from place to place, in grey values, as the following."""
 GRAIN = 9.0
@@ -43,6 +46,8 @@ class Stroke:
     width: float
     color: tuple[float, float, float]
     """Red, green and blue in 0..255."""
+    opacity: float
+    """Of the colour within."""
 
     @property
     def box(self) -> Box:
@@ -74,7 +79,7 @@ class Sketch:
         pixels = self.background + SHADING * shading(rng, image_size)[..., None] * np.ones(3)
         for stroke in self.strokes:
             covered = coverage(stroke, image_size)[..., None]
-            pixels = pixels * (1 - covered) + np.array(stroke.color) * covered
+            pixels += (np.array(stroke.color) - pixels) * covered
         pixels += rng.normal(0, GRAIN, (image_size, image_size, 1))
         return Image.fromarray(pixels.round().clip(0, 255).astype(np.uint8))
 
@@ -82,22 +87,22 @@ class Sketch:
 def sketch(scene: Scene, rng: np.random.Generator) -> Sketch:
     """Draw a scene by hand; every stroke stays within its object's box."""
     strokes = tuple(stroke(item, rng) for item in scene.objects)
-    return Sketch(strokes, float(rng.uniform(*BOARDS)), int(rng.integers(2**32)))
+    return Sketch(strokes, float(rng.uniform(*PAPERS)), int(rng.integers(2**32)))
 
 
 def stroke(item: Object, rng: np.random.Generator) -> Stroke:
-    """Outline of one object, turned, stretched and shaky, in a pale shade of its colour."""
+    """Outline of one object, turned, stretched and shaky, in a dull shade of its colour."""
     width = float(rng.uniform(*LINE_WIDTHS))
     points = distorted(resampled(corners(item.look.shape), POINTS_PER_OUTLINE), rng)
     lower, upper = points.min(axis=0), points.max(axis=0)
     half = item.look.size.value - width / 2
     points = (points - (lower + upper) / 2) * (2 * half / (upper - lower).max()) + (item.x, item.y)
-    color = (1 - CHALK_SHARE) * np.array(item.look.color.value) + CHALK_SHARE * CHALK
+    color = (1 - DULL_SHARE) * np.array(item.look.color.value) + DULL_SHARE * DULL
     red, green, blue = color.tolist()
-    return Stroke(tuple((x, y) for x, y in points.tolist()), width, (red, green, blue))
+    return Stroke(tuple((x, y) for x, y in points.tolist()), width, (red, green, blue), float(rng.uniform(*OPACITIES)))
 
 
-def corners(shape: Shape) -> Points:
+def corners(shape: Shape) -> Floats:
     """One polygon around a shape whose box reaches from -1 to 1."""
     if shape is Shape.CIRCLE:
         angles = np.linspace(0, 2 * np.pi, CIRCLE_POINTS, endpoint=False)
@@ -121,7 +126,7 @@ POLYGONS: dict[Shape, Sequence[tuple[float, float]]] = {
 }
 
 
-def resampled(polygon: Points, number: int) -> Points:
+def resampled(polygon: Floats, number: int) -> Floats:
     """Points at equal distances along a closed polygon, N 2."""
     closed = np.concatenate([polygon, polygon[:1]])
     lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
@@ -129,7 +134,7 @@ def resampled(polygon: Points, number: int) -> Points:
     return np.stack([np.interp(along, lengths, closed[:, axis]) for axis in (0, 1)], axis=1)
 
 
-def distorted(points: Points, rng: np.random.Generator) -> Points:
+def distorted(points: Floats, rng: np.random.Generator) -> Floats:
     """Stretched, shaky and turned points, N 2."""
     phase = np.linspace(0, 2 * np.pi, len(points), endpoint=False)
     wobble = np.zeros_like(points)
@@ -139,23 +144,25 @@ def distorted(points: Points, rng: np.random.Generator) -> Points:
     shaky = points * (1 + rng.uniform(-MAX_STRETCH, MAX_STRETCH, 2)) + MAX_WOBBLE * wobble
     angle = np.deg2rad(rng.uniform(-MAX_ANGLE, MAX_ANGLE))
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    turned: Points = shaky @ turn
+    turned: Floats = shaky @ turn
     return turned
 
 
-def coverage(stroke: Stroke, image_size: int) -> Points:
-    """Share of every pixel that a stroke covers, H W in 0..1."""
+def coverage(stroke: Stroke, image_size: int) -> Floats:
+    """How much of every pixel a stroke and the colour within hide, H W in 0..1."""
     side = image_size * SUPERSAMPLING
     mask = Image.new("L", (side, side))
     draw = ImageDraw.Draw(mask)
+    draw.polygon(
+        to_pixels([value for point in stroke.points for value in point], side), fill=round(255 * stroke.opacity)
+    )
     radius = stroke.width / 2
     for x, y in stroke.points:
-        dot = (x - radius, y - radius, x + radius, y + radius)
-        draw.ellipse([value * side - 0.5 for value in dot], fill=255)
+        draw.ellipse(to_pixels((x - radius, y - radius, x + radius, y + radius), side), fill=255)
     return np.asarray(mask.reduce(SUPERSAMPLING), dtype=np.float64) / 255
 
 
-def shading(rng: np.random.Generator, image_size: int) -> Points:
+def shading(rng: np.random.Generator, image_size: int) -> Floats:
     """Soft random patches of unit strength, H W."""
     patches = Image.fromarray(rng.normal(0, 1, (6, 6)).astype(np.float32))
     return np.asarray(patches.resize((image_size, image_size), Image.Resampling.BICUBIC), dtype=np.float64)

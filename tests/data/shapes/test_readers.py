@@ -12,14 +12,26 @@ import pytest
 from fiber.data.shapes.captions import ShapesCaptions
 from fiber.data.shapes.corpus import COUNT_WORDS, shapes_corpus
 from fiber.data.shapes.detection import ShapesDetection
+from fiber.data.shapes.entities import ShapesEntities
+from fiber.data.shapes.federated import ShapesFederated
 from fiber.data.shapes.phrases import ShapesPhrases
 from fiber.data.shapes.questions import ANSWERS, ShapesQuestions
+from fiber.data.shapes.referring import ShapesReferring
 from fiber.data.shapes.scene import Scene, relation
 from fiber.data.shapes.statements import ShapesStatements
 from fiber.data.tokenization import train_tokenizer
 from fiber.utils.errors import UserError
 
-READERS = (ShapesCaptions, ShapesDetection, ShapesPhrases, ShapesQuestions, ShapesStatements)
+READERS = (
+    ShapesCaptions,
+    ShapesDetection,
+    ShapesEntities,
+    ShapesFederated,
+    ShapesPhrases,
+    ShapesQuestions,
+    ShapesReferring,
+    ShapesStatements,
+)
 SINGULAR = {"circles": "circle", "squares": "square", "triangles": "triangle", "crosses": "cross"}
 
 
@@ -109,8 +121,10 @@ def test_detection_lists_every_object() -> None:
         assert labeled.box == item.pixel_box(128)
 
 
-@pytest.mark.parametrize("kind", [ShapesDetection, ShapesPhrases])
-def test_readers_of_boxes_state_sizes_and_texts(kind: type[ShapesDetection] | type[ShapesPhrases]) -> None:
+@pytest.mark.parametrize("kind", [ShapesDetection, ShapesPhrases, ShapesReferring])
+def test_readers_of_boxes_state_sizes_and_texts(
+    kind: type[ShapesDetection] | type[ShapesPhrases] | type[ShapesReferring],
+) -> None:
     reader = kind("train", num_samples=3, image_size=48)
     assert reader.sizes().tolist() == [[48, 48]] * 3
     assert reader.load_image(2).size == (48, 48)
