@@ -37,7 +37,7 @@ class FewShotSubset:
         """Everything, for the run directory."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
 
-    def notices(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """One warning of all classes that cannot be learned; none if every class is shown."""
         if not self.absent_classes:
             return []

@@ -1,6 +1,6 @@
 """Training and validation batches of images with texts and boxes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,6 +20,9 @@ from fiber.detection.prompt_chunks import chunk_classes
 from fiber.detection.prompt_sampling import AllClassesPrompter, NegativeSampling, PromptSampler, PromptSource
 from fiber.detection.prompts import ClassPrompt
 from fiber.utils.errors import UserError
+
+FEW_SHOT_COPIES: Mapping[int | None, int] = {1: 8, 3: 4, 5: 2}
+"""By the number of shots; otherwise one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +50,19 @@ class FineDataConfig(LoaderConfig):
     """Learn from a subset that shows every class in so many images (`few_shot`); None = all."""
     shot_seed: int | None = None
     """Of the subset; None takes the first images by id, as the original does."""
-    copies: int = 1
-    """Times that an epoch runs through the training samples."""
+    copies: int | None = None
+    """Times that an epoch runs through the training samples; None = as the original does for so many shots."""
     prompts: Sequence[Any] | None = None
     """Words to ask for each class: texts, or name, prefix and suffix; None = the data set's."""
 
     def __post_init__(self) -> None:
-        if self.copies < 1:
+        if self.copies is not None and self.copies < 1:
             raise UserError(f"data.copies={self.copies}: give 1 or more.")
+
+    @property
+    def num_copies(self) -> int:
+        """Times that an epoch runs through the training samples."""
+        return FEW_SHOT_COPIES.get(self.shots, 1) if self.copies is None else self.copies
 
     @property
     def val_transform(self) -> GroundingTransformConfig:
@@ -68,7 +76,7 @@ def build_grounding_data(
     val: Sequence[BoxReader],
     tokenizer: TextTokenizer,
     weights: Sequence[float] | None = None,
-    subsets: Sequence[Sequence[int] | None] | None = None,
+    subset: Sequence[int] | None = None,
 ) -> TrainingDataModule:
     """Batches from readers.
 
@@ -78,7 +86,7 @@ def build_grounding_data(
         val: readers to validate on.
         tokenizer: of the texts.
         weights: share of draws of each training reader; None draws every sample once per epoch.
-        subsets: samples to use of each training reader; None = all.
+        subset: samples to use of every training reader; None = all.
     """
     sources = [
         GroundingDataset(
@@ -87,11 +95,11 @@ def build_grounding_data(
             seed=config.seed,
             indices=range(len(reader))[: config.max_train_samples] if subset is None else subset,
         )
-        for reader, subset in zip(train, subsets or [None] * len(train), strict=True)
-    ] * config.copies
+        for reader in train
+    ] * config.num_copies
     return TrainingDataModule(
         config,
-        train=Mixture(sources, weights=weights and list(weights) * config.copies),
+        train=Mixture(sources, weights=weights and list(weights) * config.num_copies),
         val=[evaluation_of(reader, config) for reader in val],
         collate=GroundingCollator(tokenizer, text_budget=config.text_budget),
         val_collate=collate_evaluation,

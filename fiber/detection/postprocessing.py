@@ -59,6 +59,10 @@ class Detections(NamedTuple):
         """Boxes in the pixels of an image of another size."""
         return self._replace(boxes=self.boxes * self.boxes.new_tensor([x_scale, y_scale, x_scale, y_scale]))
 
+    def first(self, number: int) -> Self:
+        """The best ones."""
+        return type(self)(*(part[:number] for part in self))
+
     def to(self, device: torch.device | str) -> Self:
         return type(self)(*(part.to(device) for part in self))
 

@@ -39,7 +39,7 @@ class DetectorTraining(TrainingTask):
         tokenizer: of the texts.
         evaluators: one per validation set, in their order.
         monitored: the metric by which the best model is chosen.
-        notices: what to say once before training starts.
+        warnings: what to say once before training starts.
     """
 
     model: GroundedDetector
@@ -53,13 +53,13 @@ class DetectorTraining(TrainingTask):
         tokenizer: TextTokenizer,
         evaluators: Sequence[Evaluator],
         monitored: str,
-        notices: Sequence[str] = (),
+        warnings: Sequence[str] = (),
     ) -> None:
         super().__init__(model, optimization=optimization, tokenizer=tokenizer)
         self.criterion = criterion
         self.evaluators = list(evaluators)
         self.monitored_metric = monitored
-        self.notices = notices
+        self.warnings = warnings
 
     @property
     def backbone(self) -> FusionBackbone:
@@ -74,8 +74,8 @@ class DetectorTraining(TrainingTask):
 
     def on_fit_start(self) -> None:
         if self.trainer.is_global_zero:
-            for notice in self.notices:
-                log.info(notice)
+            for warning in self.warnings:
+                log.warning(warning)
 
     def training_step(self, batch: GroundingBatch, batch_index: int) -> Tensor:
         output = self.model(network_input(batch), batch.text_ids, batch.text_mask)

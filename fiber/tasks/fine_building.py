@@ -85,14 +85,14 @@ def build_detector_training(config: DictConfig, trainer: TrainerConfig, *, resum
     tokenizer = build_tokenizer(config.tokenizer, train, source=source)
     detector = build_detector_config(config, vocab_size=tokenizer.vocab_size)
     data = fine_data_config(config, trainer, detector)
-    subsets = few_shot_subsets(train, data)
+    subset = choose_subset(train, data)
     data_module = build_grounding_data(
         data,
         train=train,
         val=val,
         tokenizer=tokenizer,
         weights=config.data.weights,
-        subsets=[subset.indices for subset in subsets] if subsets else None,
+        subset=None if subset is None else subset.indices,
     )
     judge = Judge(tokenizer, data, evaluation_options(config, task), detector.text_budget)
     evaluators = [judge.evaluator(reader) for reader in val]
@@ -113,17 +113,17 @@ def build_detector_training(config: DictConfig, trainer: TrainerConfig, *, resum
         tokenizer=tokenizer,
         evaluators=evaluators,
         monitored=f"val/{evaluators[0].monitored}",
-        notices=[notice for subset in subsets for notice in subset.notices()],
+        warnings=[] if subset is None else subset.warnings(),
     )
     if task is not PRETRAINING:  # whose millions of files take minutes to look for
         for reader in (*train, *val):
             warn_of_missing(reader)
-    files = {FEW_SHOT_FILE: subset.to_json() for subset in subsets}
+    files = {} if subset is None else {FEW_SHOT_FILE: subset.to_json()}
     return RunParts(module, data_module, initialization, files, check_first=bool(config.get("zero_shot", False)))
 
 
 def settle_detector(config: DictConfig, source: Path | None, tuning: Tuning) -> None:
-    """Fill in what the recipe leaves open of the detector, in place: as the run that it starts from, else as published."""
+    """Fill in, in place, what the recipe leaves open of the detector: as the run that it starts from, or as published."""
     run = source.parent.parent / CONFIG_FILE if source is not None else None
     earlier = read_run_config(run) if run is not None and run.is_file() else None
     inherited = earlier.detector if earlier is not None and earlier.stage.name == config.stage.name else PUBLISHED
@@ -162,15 +162,15 @@ def evaluation_options(config: DictConfig, task: FineTask) -> BoxEvaluationConfi
     return build_dataclass(BoxEvaluationConfig, vars(task.options) | given, "evaluation")
 
 
-def few_shot_subsets(train: Sequence[BoxReader], data: FineDataConfig) -> list[FewShotSubset]:
-    """What is learned from, where that is not everything.
+def choose_subset(train: Sequence[BoxReader], data: FineDataConfig) -> FewShotSubset | None:
+    """What is learned from; None where that is everything.
 
     Raises:
-        UserError: the training data have no classes.
+        UserError: there are several training sets, or one without classes.
     """
     if data.shots is None:
-        return []
-    for reader in train:
-        if not isinstance(reader, DetectionReader):
-            raise UserError(f"data.shots={data.shots}: {reader.name} has no classes to count by: leave it null.")
-    return [few_shot_subset(reader, shots=data.shots, seed=data.shot_seed) for reader in train]  # type: ignore[arg-type]
+        return None
+    reader = train[0]
+    if len(train) > 1 or not isinstance(reader, DetectionReader):
+        raise UserError(f"data.shots={data.shots} counts the classes of one training set with classes: leave it null.")
+    return few_shot_subset(reader, shots=data.shots, seed=data.shot_seed)

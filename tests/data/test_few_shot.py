@@ -64,7 +64,7 @@ def test_a_subset_tells_its_images_and_objects_and_the_classes_that_no_image_sho
         "num_objects": {"left_shoe": 3, "right_shoe": 0, "dog": 1},
         "absent_classes": ["right_shoe"],
     }
-    assert subset.notices() == [
+    assert subset.warnings() == [
         "few-shot subset of memory: 1 of 3 classes are shown by no image: right_shoe",
     ]
 
@@ -72,7 +72,7 @@ def test_a_subset_tells_its_images_and_objects_and_the_classes_that_no_image_sho
 def test_raccoons_are_chosen_by_image(shared: Path) -> None:
     reader = OdinwDetection(str(shared / "data/mini/odinw"), dataset="Raccoon", split="train")
     first = few_shot_subset(reader, shots=3, seed=None)
-    assert (first.indices, first.notices()) == ((0, 1, 2), [])
+    assert (first.indices, first.warnings()) == ((0, 1, 2), [])
     assert first.image_ids == tuple(reader.image_id(index) for index in range(3))
     assert first.num_objects == {"raccoon": sum(len(reader.objects(index)) for index in range(3))}
     seeded = few_shot_subset(reader, shots=3, seed=3)

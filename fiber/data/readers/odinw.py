@@ -26,8 +26,6 @@ class OdinwDataset:
     """Where published figures were measured."""
     test_split: str = "test"
     """What the benchmark takes for its test split."""
-    copies: int = 16
-    """Times that an epoch of the published recipe runs through the training images."""
 
 
 DATASETS: Mapping[str, OdinwDataset] = {
@@ -55,7 +53,7 @@ DATASETS: Mapping[str, OdinwDataset] = {
         "Packages/Raw",
         prompts={"package": ClassPrompt("package", prefix="there is a ", suffix=" on the porch")},
     ),
-    "PascalVOC": OdinwDataset("PascalVOC", test_split="valid", copies=4),
+    "PascalVOC": OdinwDataset("PascalVOC", test_split="valid"),
     "pistols": OdinwDataset("pistols/export"),
     "pothole": OdinwDataset(
         "pothole",

@@ -9,7 +9,7 @@ from torch import nn
 
 from fiber.data.grounding_batch import EvaluationBatch, Truth
 from fiber.tasks.boxes.asking import Asker, ImageResult
-from fiber.tasks.boxes.pictures import PictureGrid
+from fiber.tasks.boxes.pictures import MAX_BOXES, PictureGrid
 from fiber.tasks.split_evaluator import EvaluationResult, ResultT, SplitEvaluator
 
 
@@ -20,12 +20,13 @@ class BoxEvaluator(SplitEvaluator[EvaluationBatch, ResultT], Generic[ResultT]):
         name: of the split, for messages.
         asker: what the images are asked for.
         num_samples: of the split.
+        max_drawn: best detections of an image in the picture.
     """
 
-    def __init__(self, name: str, *, asker: Asker, num_samples: int) -> None:
+    def __init__(self, name: str, *, asker: Asker, num_samples: int, max_drawn: int = MAX_BOXES) -> None:
         super().__init__(name, num_samples=num_samples)
         self.asker = asker
-        self.grid = PictureGrid()
+        self.grid = PictureGrid(max_drawn)
 
     @abstractmethod
     def judge_image(self, found: ImageResult, truths: Sequence[Truth]) -> ResultT:

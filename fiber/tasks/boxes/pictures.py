@@ -58,8 +58,7 @@ def draw_prediction(prediction: BoxPrediction) -> Image.Image:
 
 def worth_drawing(detections: Detections) -> Detections:
     """The confident detections, or the best one."""
-    number = max(1, min(MAX_BOXES, int((detections.scores >= MIN_SCORE).sum())))
-    return Detections(*(part[:number] for part in detections))
+    return detections.first(max(1, min(MAX_BOXES, int((detections.scores >= MIN_SCORE).sum()))))
 
 
 def stack_pictures(pictures: Sequence[Image.Image]) -> Image.Image:
@@ -91,9 +90,14 @@ def stack_rows(pictures: Sequence[Image.Image]) -> Image.Image:
 
 
 class PictureGrid:
-    """The first images of a split, ground truth beside prediction."""
+    """The first images of a split, ground truth beside prediction.
 
-    def __init__(self) -> None:
+    Args:
+        max_boxes: best detections of an image that are drawn.
+    """
+
+    def __init__(self, max_boxes: int = MAX_BOXES) -> None:
+        self.max_boxes = max_boxes
         self.predictions: list[BoxPrediction] = []
 
     def begin(self) -> None:
@@ -102,7 +106,8 @@ class PictureGrid:
 
     def keep(self, batch: EvaluationBatch, found: Sequence[ImageResult]) -> None:
         """Take images of a batch as long as there is room."""
-        self.predictions += pictured(batch, found[: NUM_PICTURES - len(self.predictions)])
+        best = [one._replace(detections=one.detections.first(self.max_boxes)) for one in found]
+        self.predictions += pictured(batch, best[: NUM_PICTURES - len(self.predictions)])
 
     def draw(self) -> Image.Image | None:
         """None where nothing was kept."""

@@ -41,7 +41,7 @@ class ReferringEvaluator(BoxEvaluator[FoundObject]):
     """
 
     def __init__(self, reader: ReferringReader, *, asker: PhraseAsker, num_samples: int) -> None:
-        super().__init__(reader.name, asker=asker, num_samples=num_samples)
+        super().__init__(reader.name, asker=asker, num_samples=num_samples, max_drawn=1)
         self.reader = reader
         self.monitored = f"{reader.dataset}/precision_1_iou"
 

@@ -35,7 +35,7 @@ def run(task: str, overrides: Sequence[str], folder: Path) -> dict[str, float]:
     trained = train(composed(["stage=fine", f"task={task}", *STEPS, *overrides], folder))
     judged = evaluate(evaluating([], folder))
     assert judged == {name: value for name, value in trained.items() if name.startswith("val/")}
-    assert (folder / "evaluation").is_dir() and (folder / "zero_shot.png").is_file() or task == "lvis"
+    assert ((folder / "evaluation").is_dir() and (folder / "zero_shot.png").is_file()) or task == "lvis"
     return trained
 
 
