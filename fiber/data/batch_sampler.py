@@ -23,7 +23,7 @@ class TrainingBatchSampler(Sampler[list[SampleKey]]):
     """Micro-batches of one process, the same samples in the same global batches however many processes there are.
 
     Global batch g of an epoch is rows [g B, (g + 1) B) of the epoch's order, B = batch_size * world_size; process r
-    takes its r-th part. Rows that fill no batch are left for another epoch's shuffle.
+    takes its r-th part. Rows that fill no optimiser step are left for another epoch's shuffle.
 
     Args:
         source: the samples.
@@ -31,10 +31,11 @@ class TrainingBatchSampler(Sampler[list[SampleKey]]):
         seed: of the shuffles.
         rank: of this process.
         world_size: number of processes.
+        accumulate: batches that make up an optimiser step.
         groups: group of every sample; batches hold one group each, as far as the groups fill them.
 
     Raises:
-        UserError: the source is smaller than one global batch.
+        UserError: the source is smaller than one optimiser step.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class TrainingBatchSampler(Sampler[list[SampleKey]]):
         seed: int,
         rank: int = 0,
         world_size: int = 1,
+        accumulate: int = 1,
         groups: NDArray[np.integer] | None = None,
     ) -> None:
         self.source = source
@@ -53,18 +55,20 @@ class TrainingBatchSampler(Sampler[list[SampleKey]]):
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
+        self.accumulate = accumulate
         self.epoch = 0
         self.start_batch = 0
         """Batches of the next epoch iterated that an interrupted run has already seen."""
         if len(self) == 0:
+            step = batch_size * world_size * accumulate
             raise UserError(
-                f"The training data hold {len(source)} samples, fewer than one batch of {batch_size} on each of "
-                f"{world_size} processes: lower trainer.batch_size."
+                f"The training data hold {len(source)} samples, fewer than one step of {step}: lower "
+                "optimization.batch_size, and trainer.batch_size with it."
             )
 
     def __len__(self) -> int:
         """Batches of a whole epoch, also while one is resumed."""
-        return len(self.source) // (self.batch_size * self.world_size)
+        return len(self.source) // (self.batch_size * self.world_size * self.accumulate) * self.accumulate
 
     @property
     def sampler(self) -> "TrainingBatchSampler":
@@ -112,25 +116,27 @@ def batch_by_group(order: NDArray[np.int64], groups: NDArray[np.integer], batch_
 
 
 class EvaluationBatchSampler(Sampler[list[SampleKey]]):
-    """Every sample exactly once over all processes, in order; nothing is padded.
-
-    All processes get the same number of batches, as sharded models need it, of sizes that differ by one at most.
-    Process r takes every r-th batch.
+    """Every sample exactly once over all processes, in order; nothing is padded. Process r takes every r-th batch.
 
     Args:
         size: number of samples.
         batch_size: most samples per batch.
         rank: of this process.
         world_size: number of processes.
+        even: all processes get the same number of batches, as sharded models need it, of sizes that differ by one at
+            most and larger than `batch_size` where samples are few. Otherwise batches are the same whatever the number
+            of processes, some of which may have one less.
 
     Raises:
         UserError: fewer samples than processes.
     """
 
-    def __init__(self, size: int, *, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(self, size: int, *, batch_size: int, rank: int = 0, world_size: int = 1, even: bool = True) -> None:
         if size < world_size:
             raise UserError(f"The validation data hold {size} samples, fewer than the {world_size} processes.")
-        num_batches = world_size * -(-size // (batch_size * world_size))
+        num_batches = -(-size // batch_size)
+        if even:
+            num_batches = world_size * min(-(-num_batches // world_size), size // world_size)
         starts = [batch * size // num_batches for batch in range(num_batches + 1)]
         self.batches = [range(starts[batch], starts[batch + 1]) for batch in range(rank, num_batches, world_size)]
 

@@ -38,15 +38,19 @@ class EvaluationDataModule(pl.LightningDataModule):
         config: how samples are read.
         val: sets of samples.
         val_collate: samples to a batch.
+        even: processes judge as many batches as each other (`EvaluationBatchSampler`).
     """
 
-    def __init__(self, config: LoaderConfig, *, val: Sequence[Dataset[Any]], val_collate: Collate) -> None:
+    def __init__(
+        self, config: LoaderConfig, *, val: Sequence[Dataset[Any]], val_collate: Collate, even: bool = True
+    ) -> None:
         super().__init__()
+        self.even = even
         self.loading = config
         self.val_samples = list(val)
         self.val_collate = val_collate
 
-    def check_size(self, world_size: int) -> None:
+    def check_size(self, world_size: int, *, accumulate: int = 1) -> None:
         """Raise a UserError if the data make no batch for every process."""
         for samples in self.val_samples:
             EvaluationBatchSampler(len(samples), batch_size=1, world_size=world_size)  # type: ignore[arg-type]
@@ -68,6 +72,7 @@ class EvaluationDataModule(pl.LightningDataModule):
             batch_size=self.loading.val_batch_size,
             rank=self.rank,
             world_size=self.world_size,
+            even=self.even,
         )
 
     def loader(self, samples: Dataset[Any], batches: Batches, collate: Collate) -> DataLoader[Any]:
@@ -90,6 +95,7 @@ class TrainingDataModule(EvaluationDataModule):
         val: sets of samples to validate on.
         collate: samples to a training batch.
         val_collate: samples to a validation batch.
+        even: as for `EvaluationDataModule`.
         groups: group of every training sample; batches hold one group each (`TrainingBatchSampler`).
     """
 
@@ -101,9 +107,10 @@ class TrainingDataModule(EvaluationDataModule):
         val: Sequence[Dataset[Any]],
         collate: Collate,
         val_collate: Collate,
+        even: bool = True,
         groups: NDArray[np.integer] | None = None,
     ) -> None:
-        super().__init__(config, val=val, val_collate=val_collate)
+        super().__init__(config, val=val, val_collate=val_collate, even=even)
         self.train_samples = train
         self.collate = collate
         self.groups = groups
@@ -114,9 +121,15 @@ class TrainingDataModule(EvaluationDataModule):
         """Begin the next training loader at a batch of an epoch, both counted from 0."""
         self.start_epoch, self.start_batch = epoch, batch
 
-    def check_size(self, world_size: int) -> None:
-        """Raise a UserError if the training or the validation data make no batch for every process."""
-        TrainingBatchSampler(self.train_samples, batch_size=self.loading.batch_size, seed=0, world_size=world_size)
+    def check_size(self, world_size: int, *, accumulate: int = 1) -> None:
+        """Raise a UserError if the training data make no optimiser step, or the validation data too few batches."""
+        TrainingBatchSampler(
+            self.train_samples,
+            batch_size=self.loading.batch_size,
+            seed=0,
+            world_size=world_size,
+            accumulate=accumulate,
+        )
         super().check_size(world_size)
 
     def train_dataloader(self) -> DataLoader[Any]:
@@ -126,6 +139,7 @@ class TrainingDataModule(EvaluationDataModule):
             seed=self.loading.seed,
             rank=self.rank,
             world_size=self.world_size,
+            accumulate=self.trainer.accumulate_grad_batches if self.trainer else 1,
             groups=self.groups,
         )
         finished = self.start_batch >= len(sampler)  # the interruption came after the epoch's last batch

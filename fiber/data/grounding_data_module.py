@@ -21,6 +21,8 @@ from fiber.detection.prompt_sampling import AllClassesPrompter, NegativeSampling
 from fiber.detection.prompts import ClassPrompt
 from fiber.utils.errors import UserError
 
+VAL_SHORT_SIDE = 800
+"""Pixels of the shorter side of images that are judged."""
 FEW_SHOT_COPIES: Mapping[int | None, int] = {1: 8, 3: 4, 5: 2}
 """By the number of shots; otherwise one."""
 
@@ -34,8 +36,8 @@ class FineDataConfig(LoaderConfig):
     val_batch_size: int = 1
     """Images; padding to a common size changes what a model sees of the smaller ones a little."""
     transform: GroundingTransformConfig = field(default_factory=GroundingTransformConfig)
-    val_short_side: int = 800
-    """Pixels."""
+    val_short_side: int | None = None
+    """Pixels; None = 800."""
     negatives: NegativeSampling = field(default_factory=NegativeSampling)
     """Which absent classes the prompt of a detection image names."""
     all_classes: bool | None = False
@@ -66,7 +68,7 @@ class FineDataConfig(LoaderConfig):
 
     @property
     def val_transform(self) -> GroundingTransformConfig:
-        return replace(self.transform, short_sides=(self.val_short_side,), flip_probability=0.0)
+        return replace(self.transform, short_sides=(self.val_short_side or VAL_SHORT_SIDE,), flip_probability=0.0)
 
 
 def build_grounding_data(
@@ -77,6 +79,7 @@ def build_grounding_data(
     tokenizer: TextTokenizer,
     weights: Sequence[float] | None = None,
     subset: Sequence[int] | None = None,
+    even: bool = False,
 ) -> TrainingDataModule:
     """Batches from readers.
 
@@ -87,6 +90,8 @@ def build_grounding_data(
         tokenizer: of the texts.
         weights: share of draws of each training reader; None draws every sample once per epoch.
         subset: samples to use of every training reader; None = all.
+        even: processes validate as many batches as each other, which may put images together that one process would
+            not, and so pad them otherwise.
     """
     sources = [
         GroundingDataset(
@@ -103,6 +108,7 @@ def build_grounding_data(
         val=[evaluation_of(reader, config) for reader in val],
         collate=GroundingCollator(tokenizer, text_budget=config.text_budget),
         val_collate=collate_evaluation,
+        even=even,
         groups=np.concatenate([source.aspect_groups() for source in sources]),
     )
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from fiber.checkpoints.model_configs import build_detector_config
 from fiber.checkpoints.run_folder import CONFIG_FILE
 from fiber.checkpoints.trained_run import find_run_files, read_run_config, read_run_weights
+from fiber.data.grounding_data_module import VAL_SHORT_SIDE
 from fiber.data.tokenization import TextTokenizer
 from fiber.models.grounded_detector import GroundedDetector
 from fiber.utils.errors import UserError
@@ -44,7 +45,7 @@ def load_detector(path: Path, *, device: torch.device | str = "cpu") -> LoadedDe
     tokenizer = TextTokenizer.from_file(files.tokenizer)
     try:
         detector = build_detector_config(config, vocab_size=tokenizer.vocab_size)
-        short_side, max_side = int(config.data.val_short_side), int(config.transform.max_side)
+        short_side, max_side = int(config.data.val_short_side or VAL_SHORT_SIDE), int(config.transform.max_side)
     except OmegaConfBaseException as error:
         raise UserError(f"{files.config} is not as a fine run writes it: {str(error).splitlines()[0]}") from error
     model = GroundedDetector(detector)

@@ -33,6 +33,8 @@ class RunParts(NamedTuple):
     """What was taken from the training data, by file name, to be kept in the run's directory."""
     check_first: bool = False
     """Judge the model before it learns anything."""
+    final_split: str | None = None
+    """Split on which the best model is judged in the end."""
 
 
 class TextSource(Protocol):
@@ -98,5 +100,5 @@ def optimization_values(config: DictConfig, *, num_samples: int) -> dict[str, An
     values = plain(config.optimization)
     epochs = values.pop("max_epochs", None)
     if values.get("max_steps") is None and epochs is not None:
-        values["max_steps"] = max(1, round(epochs * num_samples / values["batch_size"]))
+        values["max_steps"] = max(1, int(epochs * num_samples / values["batch_size"]))
     return values

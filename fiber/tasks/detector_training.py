@@ -89,7 +89,7 @@ class DetectorTraining(TrainingTask):
         self.evaluators[dataloader_idx].add(self.model, batch, number=0)
 
     def on_validation_epoch_end(self) -> None:
-        results = [evaluator.finish() for evaluator in self.evaluators]
+        results = [evaluator.finish(files=False) for evaluator in self.evaluators]
         self.record_metrics({f"val/{name}": value for one in results for name, value in one.metrics.items()})
 
     def draw_predictions(self) -> Image.Image | None:

@@ -31,11 +31,13 @@ class JudgedStage(NamedTuple):
 
     tasks: Collection[str]
     build: Callable[..., Judging]
+    own_data: bool
+    """Whether tasks that read alike differ in their data."""
 
 
 STAGES: Mapping[str, JudgedStage] = {
-    "coarse": JudgedStage(COARSE_TASKS, build_coarse_judging),
-    "fine": JudgedStage(FINE_TASKS, build_fine_judging),
+    "coarse": JudgedStage(COARSE_TASKS, build_coarse_judging, own_data=False),
+    "fine": JudgedStage(FINE_TASKS, build_fine_judging, own_data=True),
 }
 
 
@@ -90,8 +92,23 @@ def evaluate_once(config: DictConfig) -> RunResult:
         write_files(evaluation.output, files)
         console = Console()
         console.print(metrics_table(metrics))
+        samples = evaluation.judging.data_module.val_samples[0]
+        console.print(f"{len(samples):,} samples of {config.split}", highlight=False)  # type: ignore[arg-type]
         console.print(f"{', '.join(files)} in {evaluation.output}", highlight=False, soft_wrap=True)
     return RunResult(metrics, f"{config.split}/{evaluation.judging.evaluator.monitored}")
+
+
+def judge_run(run: Path, split: str, trainer: DictConfig) -> RunResult:
+    """Judge the best model of a run on a split of the run's data.
+
+    Args:
+        run: its directory.
+        split: name in its data.
+        trainer: the `trainer` part of a configuration.
+    """
+    options = ("task", "data", "output", "val_batch_size", "image_size")
+    given = {"checkpoint": str(run), "split": split, "trainer": trainer, "evaluation": {}}
+    return evaluate_once(OmegaConf.create(dict.fromkeys(options) | given))
 
 
 def write_files(folder: Path, files: Mapping[str, ResultFile]) -> None:
@@ -147,6 +164,9 @@ def merge_with_run(config: DictConfig, run: DictConfig, files: RunFiles) -> Dict
         raise UserError(
             f"{files.config} is of stage={run.stage.name} task={task}: give task=..., one of {', '.join(stage.tasks)}."
         )
+    if stage.own_data and task != run.task.name and config.get("data") is None:
+        raise UserError(f"task={task} has data of its own: give data={run.stage.name}_{task} and data_dir=...")
+    given_size = config.image_size
     with open_dict(config):
         config.image_size = config.image_size or run.get("image_size")
     merged = run.copy()
@@ -160,7 +180,10 @@ def merge_with_run(config: DictConfig, run: DictConfig, files: RunFiles) -> Dict
             merged.data = OmegaConf.to_container(config.data, resolve=False)
             merged.data_dir, merged.seed = config.data_dir, config.seed
         if run.stage.name == "fine":
-            merged.data.val_short_side = config.image_size or run.data.val_short_side
+            own = merged.data.val_short_side or run.data.val_short_side
+            merged.data.val_short_side = given_size or own
+            if config.get("data") is None:
+                merged.data.max_val_samples = None  # what shortens validation while training
         if config.val_batch_size is not None:
             merged.data.val_batch_size = config.val_batch_size
         merged.data.pop("mlm_probability", None)  # of a pre-training run

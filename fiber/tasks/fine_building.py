@@ -14,7 +14,7 @@ from fiber.checkpoints.trained_run import read_run_config
 from fiber.data.few_shot import FewShotSubset, few_shot_subset
 from fiber.data.grounding_data_module import FineDataConfig, build_grounding_data, class_prompts
 from fiber.data.readers.custom_boxes import warn_of_missing
-from fiber.data.readers.task_readers import BoxReader, DetectionReader
+from fiber.data.readers.task_readers import BoxReader, DetectionReader, ReferringReader
 from fiber.data.tokenization import TextTokenizer
 from fiber.models.detector_config import DetectorConfig
 from fiber.models.grounded_detector import GroundedDetector
@@ -32,8 +32,9 @@ from fiber.tasks.building import (
 from fiber.tasks.detector_training import DetectorTraining
 from fiber.tasks.fine_tasks import FINE_TASKS, PRETRAINING, FineTask
 from fiber.tasks.freezing import freeze_image_stages
+from fiber.tasks.judging import find_split
 from fiber.tasks.optimizer import FineOptimizationConfig
-from fiber.tasks.trainer_config import TrainerConfig
+from fiber.tasks.trainer_config import Strategy, TrainerConfig
 from fiber.tasks.tuning import Tuning, restrict_training
 from fiber.utils.configs import build_dataclass, convert, plain
 from fiber.utils.errors import UserError
@@ -82,6 +83,8 @@ def build_detector_training(config: DictConfig, trainer: TrainerConfig, *, resum
     tuning = convert(Tuning, config.get("tuning", Tuning.FULL), "tuning")
     settle_detector(config, source, tuning)
     train, val = build_readers(config)
+    if config.get("final_split") is not None:
+        find_split(config, config.final_split)  # or it would be missed after training
     tokenizer = build_tokenizer(config.tokenizer, train, source=source)
     detector = build_detector_config(config, vocab_size=tokenizer.vocab_size)
     data = fine_data_config(config, trainer, detector)
@@ -93,6 +96,7 @@ def build_detector_training(config: DictConfig, trainer: TrainerConfig, *, resum
         tokenizer=tokenizer,
         weights=config.data.weights,
         subset=None if subset is None else subset.indices,
+        even=trainer.strategy is Strategy.FSDP,
     )
     judge = Judge(tokenizer, data, evaluation_options(config, task), detector.text_budget)
     evaluators = [judge.evaluator(reader) for reader in val]
@@ -119,11 +123,18 @@ def build_detector_training(config: DictConfig, trainer: TrainerConfig, *, resum
         for reader in (*train, *val):
             warn_of_missing(reader)
     files = {} if subset is None else {FEW_SHOT_FILE: subset.to_json()}
-    return RunParts(module, data_module, initialization, files, check_first=bool(config.get("zero_shot", False)))
+    return RunParts(
+        module,
+        data_module,
+        initialization,
+        files,
+        check_first=config.get("zero_shot", False),
+        final_split=config.get("final_split"),
+    )
 
 
 def settle_detector(config: DictConfig, source: Path | None, tuning: Tuning) -> None:
-    """Fill in, in place, what the recipe leaves open of the detector: as the run that it starts from, or as published."""
+    """Fill in what the recipe leaves open of the detector: as the run in init_from, or as published."""
     run = source.parent.parent / CONFIG_FILE if source is not None else None
     earlier = read_run_config(run) if run is not None and run.is_file() else None
     inherited = earlier.detector if earlier is not None and earlier.stage.name == config.stage.name else PUBLISHED
@@ -144,8 +155,15 @@ def build_readers(config: DictConfig) -> tuple[list[BoxReader], list[BoxReader]]
 
 
 def build_box_reader(config: DictConfig, task: FineTask) -> BoxReader:
-    """A reader of what the task reads."""
-    return build_reader(config, cast(type[BoxReader], task.reader_kind), wanted=task.wanted)
+    """A reader of what the task reads.
+
+    Raises:
+        UserError: it reads something else.
+    """
+    reader = build_reader(config, cast(type[BoxReader], task.reader_kind), wanted=task.wanted)
+    if task.benchmark is not None and isinstance(reader, ReferringReader) and reader.dataset != task.benchmark:
+        raise UserError(f"data: {reader.name} is of {reader.dataset}: give task={reader.dataset}, or other data.")
+    return reader
 
 
 def fine_data_config(config: DictConfig, trainer: TrainerConfig, detector: DetectorConfig) -> FineDataConfig:

@@ -31,5 +31,7 @@ def build_fine_judging(config: DictConfig, files: RunFiles, settings: TrainerCon
         task=config.task.name,
         trained_for=trained_for,
     )
-    data_module = EvaluationDataModule(data, val=[evaluation_of(reader, data)], val_collate=collate_evaluation)
+    data_module = EvaluationDataModule(
+        data, val=[evaluation_of(reader, data)], val_collate=collate_evaluation, even=False
+    )
     return Judging(model, judge.evaluator(reader), data_module)

@@ -17,14 +17,20 @@ class FineTask(NamedTuple):
     """What it reads, in words for messages."""
     options: BoxEvaluationConfig = BoxEvaluationConfig()
     """Which boxes count, as published."""
+    benchmark: str | None = None
+    """What `ReferringReader.dataset` must be."""
 
 
-REFERRING = FineTask(
-    ReferringReader,
-    "referring expressions",
-    # The only phrase has a box whatever its score, so that there is always a best one.
-    BoxEvaluationConfig(score_threshold=0.0, max_candidates=3000),
-)
+def referring(benchmark: str) -> FineTask:
+    """A task of referring expressions."""
+    return FineTask(
+        ReferringReader,
+        "referring expressions",
+        # The only phrase has a box whatever its score, so that there is always a best one.
+        BoxEvaluationConfig(score_threshold=0.0, max_candidates=3000),
+        benchmark,
+    )
+
 
 FINE_TASKS: Mapping[str, FineTask] = {
     "coco": FineTask(DetectionReader, "objects"),
@@ -36,9 +42,9 @@ FINE_TASKS: Mapping[str, FineTask] = {
         BoxEvaluationConfig(max_detections=300, classes_per_prompt=40),
     ),
     "odinw": FineTask(DetectionReader, "objects"),
-    "refcoco": REFERRING,
-    "refcoco+": REFERRING,
-    "refcocog": REFERRING,
+    "refcoco": referring("refcoco"),
+    "refcoco+": referring("refcoco+"),
+    "refcocog": referring("refcocog"),
 }
 """By the name that `task=` takes."""
 PRETRAINING = FineTask(BoxReader, "boxes")

@@ -82,7 +82,7 @@ class FineTuning(TrainingTask):
         self.evaluator.add(self.model, batch, number=dataloader_idx)
 
     def on_validation_epoch_end(self) -> None:
-        result = self.evaluator.finish()
+        result = self.evaluator.finish(files=False)
         self.record_metrics({f"val/{name}": value for name, value in result.metrics.items()})
 
 

@@ -33,7 +33,7 @@ def find_split(config: DictConfig, split: str) -> DictConfig:
     found = splits[split]
     if isinstance(found, ListConfig):
         task, stage = config.task.name, config.stage.name
-        raise UserError(f"task={task} has data of its own: give data={stage}_{task} and data_dir=...")
+        raise UserError(f"split={split}: these data have several sets: give data={stage}_{task} and data_dir=...")
     assert isinstance(found, DictConfig)
     return found
 

@@ -43,8 +43,11 @@ class Evaluator(ABC):
         """
 
     @abstractmethod
-    def finish(self) -> EvaluationResult:
+    def finish(self, *, files: bool = True) -> EvaluationResult:
         """Sum up over all processes and start anew.
+
+        Args:
+            files: whether result files are wanted.
 
         Raises:
             UserError: nothing was judged.
@@ -95,7 +98,7 @@ class SplitEvaluator(Evaluator, Generic[BatchT, ResultT]):
             self.keep(batch, list(judged.values()))
         self.results.update(judged)
 
-    def finish(self) -> EvaluationResult:
+    def finish(self, *, files: bool = True) -> EvaluationResult:
         everyone = gather_objects(self.results)
         self.results = {}
         judged = {sample: result for part in everyone for sample, result in part.items()}
@@ -106,4 +109,4 @@ class SplitEvaluator(Evaluator, Generic[BatchT, ResultT]):
         ordered = [judged[sample] for sample in range(self.num_samples)]
         # One process sums up for all: some benchmarks' evaluators take minutes.
         metrics = gather_objects(self.summarize(ordered) if rank() == 0 else {})[0]
-        return EvaluationResult(metrics, self.result_files(ordered) if rank() == 0 else {})
+        return EvaluationResult(metrics, self.result_files(ordered) if files and rank() == 0 else {})

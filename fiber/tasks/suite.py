@@ -109,10 +109,11 @@ def run_suite(
         result = one(run.config, folder / name)
         found |= {f"{name}/{metric}": value for metric, value in result.metrics.items()}
         cells[run.dataset, run.shots].append(result.metrics[result.headline])
-    found |= {f"mean/{label(shots)}{result.headline}": mean for shots, mean in mean_by_shots(cells).items()}
+        found |= {f"mean/{label(shots)}{result.headline}": mean for shots, mean in mean_by_shots(cells).items()}
+        if rank() == 0:  # after each run, as a suite may take days
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "metrics.json").write_text(json.dumps(found, indent=2) + "\n")
     if rank() == 0:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "metrics.json").write_text(json.dumps(found, indent=2) + "\n")
         console = Console()
         console.print(suite_table(cells, title=result.headline))
         console.print(f"everything is in {folder}", highlight=False, soft_wrap=True)

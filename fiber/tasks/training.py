@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from fiber.checkpoints.run_folder import CONFIG_FILE, TOKENIZER_FOLDER
+from fiber.checkpoints.run_folder import BEST, CONFIG_FILE, TOKENIZER_FOLDER, checkpoint_folder
 from fiber.data.data_module import TrainingDataModule
 from fiber.tasks.acceleration import checkpoint_activations, compile_backbone
 from fiber.tasks.building import RunParts
 from fiber.tasks.callbacks.progress import TrainingProgress
 from fiber.tasks.coarse_building import build_coarse_pretraining
 from fiber.tasks.coarse_tasks import COARSE_TASKS
+from fiber.tasks.evaluation import judge_run
 from fiber.tasks.fine_building import build_detector_training, build_readers
 from fiber.tasks.fine_tasks import FINE_TASKS
 from fiber.tasks.fine_tuning_building import build_fine_tuning
@@ -30,6 +32,9 @@ from fiber.tasks.trainer import PREDICTIONS, build_trainer
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.configs import build_dataclass, plain
 from fiber.utils.errors import UserError
+
+FIRST_METRICS = "zero_shot.json"
+"""What the model could do before it learned, in a run's directory."""
 
 
 def train(config: DictConfig) -> dict[str, float]:
@@ -65,34 +70,56 @@ def train_once(config: DictConfig) -> RunResult:
     run = prepare(config)
     if run.trainer.is_global_zero:
         announce(run, config)
-    first = judge_first(run) if run.parts.check_first and run.checkpoint is None else {}
+    first = judge_first(run) if run.parts.check_first else {}
     started = time.perf_counter()
     run.trainer.fit(run.task, run.data_module, ckpt_path=run.checkpoint, weights_only=True)
     seconds = time.perf_counter() - started
     if run.task.validated_step != run.trainer.global_step:
         run.trainer.validate(run.task, run.data_module, verbose=False)
-    metrics = dict(sorted(run.task.metrics.items())) | first
-    best = renamed(run.task.monitored, "best")
-    metrics[best] = metrics[run.task.monitored] if run.best_score is None else run.best_score
+        keep_if_best(run)
+    headline = renamed(run.task.monitored, "best")
+    metrics = dict(sorted(run.task.metrics.items())) | first | {headline: best_score(run)}
+    if run.parts.final_split is not None:
+        judged = judge_run(run.directory, run.parts.final_split, config.trainer)
+        metrics, headline = metrics | judged.metrics, judged.headline
     speed = run.progress.total_samples / max(run.progress.fit_seconds, 1e-9)
     metrics |= {"train/seconds": seconds, "train/samples_per_second": speed}
     if run.trainer.is_global_zero:
         (run.directory / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
         run.progress.console.print(metrics_table(metrics))
         run.progress.console.print(f"everything is in {run.directory}", highlight=False, soft_wrap=True)
-    return RunResult(metrics, best)
+    return RunResult(metrics, headline)
 
 
 def judge_first(run: "Run") -> dict[str, float]:
     """What the model can do before it learns anything: metrics `zero_shot/...`, and pictures."""
+    file = run.directory / FIRST_METRICS
+    if run.checkpoint is not None:  # a resumed run has judged already
+        found: dict[str, float] = json.loads(file.read_text()) if file.is_file() else {}
+        return found
     run.trainer.validate(run.task, run.data_module, verbose=False)
     metrics = {renamed(name, "zero_shot"): value for name, value in sorted(run.task.metrics.items())}
     if run.trainer.is_global_zero:
+        file.write_text(json.dumps(metrics, indent=2) + "\n")
         run.progress.console.print(f"before training: {run.task.monitored} {run.task.metrics[run.task.monitored]:.4f}")
         pictures = run.directory / PREDICTIONS
         if pictures.is_file():
             pictures.replace(run.directory / "zero_shot.png")
     return metrics
+
+
+def keep_if_best(run: "Run") -> None:
+    """Keep the last model if it is better than all before: the fit does not know what was found after it."""
+    found, keeper = run.task.metrics[run.task.monitored], run.keeper
+    if keeper.best_model_score is None or found > float(keeper.best_model_score):
+        keeper.best_model_score = torch.tensor(found)
+        run.trainer.save_checkpoint(checkpoint_folder(run.directory) / BEST)
+
+
+def best_score(run: "Run") -> float:
+    """Of the best validation."""
+    assert run.keeper.best_model_score is not None
+    return float(run.keeper.best_model_score)
 
 
 def renamed(metric: str, split: str) -> str:
@@ -116,10 +143,10 @@ class Run(NamedTuple):
         return self.parts.task
 
     @property
-    def best_score(self) -> float | None:
-        """Of the best validation; None where there was none."""
+    def keeper(self) -> ModelCheckpoint:
+        """Keeps the model that was best in validation."""
         [keeper] = [one for one in self.trainer.checkpoint_callbacks if isinstance(one, ModelCheckpoint)]
-        return None if keeper.best_model_score is None else float(keeper.best_model_score)
+        return keeper
 
     @property
     def data_module(self) -> TrainingDataModule:
@@ -159,7 +186,7 @@ def prepare(config: DictConfig) -> Run:
         num_samples=len(data_module.train_samples),
         needs_negatives=task.needs_negatives,
     )
-    data_module.check_size(trainer.world_size)
+    data_module.check_size(trainer.world_size, accumulate=trainer.accumulate_grad_batches)
     if position is not None:
         data_module.resume_at(epoch=position.epoch, batch=position.batch)
     if settings.activation_checkpointing:

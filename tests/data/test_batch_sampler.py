@@ -80,7 +80,7 @@ def test_evaluation_gives_every_process_as_many_batches() -> None:
 
 
 def test_fewer_pairs_than_a_batch_are_refused() -> None:
-    with pytest.raises(UserError, match="hold 7 samples, fewer than one batch of 4 on each of 2 processes"):
+    with pytest.raises(UserError, match="hold 7 samples, fewer than one step of 8: lower optimization.batch_size"):
         TrainingBatchSampler(mixture(7), batch_size=4, seed=0, world_size=2)
 
 

@@ -39,9 +39,9 @@ class BoxEvaluator(SplitEvaluator[EvaluationBatch, ResultT], Generic[ResultT]):
         self.grid.keep(batch, found)
         return {one.image_index: self.judge_image(one, truths) for one, truths in zip(found, batch.truths, strict=True)}
 
-    def finish(self) -> EvaluationResult:
+    def finish(self, *, files: bool = True) -> EvaluationResult:
         self.asker.forget()
-        return super().finish()
+        return super().finish(files=files)
 
     def picture(self) -> Image.Image | None:
         return self.grid.draw()

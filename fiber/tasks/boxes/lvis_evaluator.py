@@ -16,7 +16,7 @@ from fiber.evaluation.lvis_truth import GroundTruth
 from fiber.tasks.boxes.asking import ClassAsker, ImageResult
 from fiber.tasks.boxes.lvis_results import class_table, official_results
 from fiber.tasks.boxes.pictures import PictureGrid
-from fiber.tasks.split_evaluator import EvaluationResult, Evaluator
+from fiber.tasks.split_evaluator import EvaluationResult, Evaluator, ResultFile
 from fiber.utils.distributed import gather_at_first, gather_objects
 from fiber.utils.errors import UserError
 
@@ -71,7 +71,7 @@ class LvisEvaluator(Evaluator):
             self.standard.append(best_per_image(found, DETECTIONS_PER_IMAGE))
             self.fixed.add(found)
 
-    def finish(self) -> EvaluationResult:
+    def finish(self, *, files: bool = True) -> EvaluationResult:
         self.asker.forget()
         judged = Judged(self.images, join(self.standard), self.fixed.best())
         self.begin()
@@ -80,10 +80,10 @@ class LvisEvaluator(Evaluator):
             raise UserError(f"{self.reader.name}: nothing was evaluated.")
         assert sorted(everyone) == list(range(self.num_samples)), "an image was missed or judged twice"
         parts = gather_at_first(judged)
-        result = EvaluationResult({}, {}) if parts is None else self.evaluate(parts)
+        result = EvaluationResult({}, {}) if parts is None else self.evaluate(parts, files=files)
         return result._replace(metrics=gather_objects(result.metrics)[0])
 
-    def evaluate(self, parts: Sequence[Judged]) -> EvaluationResult:
+    def evaluate(self, parts: Sequence[Judged], *, files: bool) -> EvaluationResult:
         """Sum up what all processes found."""
         truth = GroundTruth.read(self.reader, self.num_samples)
         # Image by image, so that the file does not depend on how processes shared them either.
@@ -91,11 +91,13 @@ class LvisEvaluator(Evaluator):
         fixed = evaluate_lvis(truth, best_per_class(join([part.fixed for part in parts]), DETECTIONS_PER_CLASS))
         metrics = {f"lvis/{name}": value for name, value in evaluate_lvis(truth, standard).metrics.items()}
         metrics |= {f"lvis_fixed/{name}": value for name, value in fixed.metrics.items()}
-        files = {
+        if not files:
+            return EvaluationResult(metrics, {})
+        content: dict[str, ResultFile] = {
             RESULT_FILE: official_results(self.reader, standard),
             CLASS_FILE: class_table(self.reader, fixed.class_precision),
         }
-        return EvaluationResult(metrics, dict(files))
+        return EvaluationResult(metrics, content)
 
     def picture(self) -> Image.Image | None:
         return self.grid.draw()

@@ -158,7 +158,7 @@ class RetrievalEvaluator(Evaluator):
             self.pictures = []
         self.pictures += batch.image[: NUM_ROWS - len(self.pictures)].cpu().unbind()
 
-    def finish(self) -> EvaluationResult:
+    def finish(self, *, files: bool = True) -> EvaluationResult:
         everyone = [image for part in gather_objects(self.scores.images) for image in part]
         if not everyone:
             raise UserError(f"{self.texts.name}: nothing was evaluated.")
@@ -173,10 +173,11 @@ class RetrievalEvaluator(Evaluator):
                 if not protocol.suffix:
                     listed[kind.group] = best_ids(tables, self.texts)
                     self.rows = gallery_rows(tables, self.texts, self.pictures)
-        captions = dict(zip(self.texts.text_ids, self.texts.captions, strict=True))
-        content = json.dumps({"captions": captions, "rankings": listed})
         self.begin()
-        return EvaluationResult(metrics, {RESULT_FILE: content})
+        if not files:
+            return EvaluationResult(metrics, {})
+        captions = dict(zip(self.texts.text_ids, self.texts.captions, strict=True))
+        return EvaluationResult(metrics, {RESULT_FILE: json.dumps({"captions": captions, "rankings": listed})})
 
     def sheet(self) -> Sequence[SheetRow]:
         """Rows of the picture."""

@@ -84,7 +84,7 @@ def test_flickr30k_entities(shared: Path, tmp_path: Path) -> None:
         }
 
     overrides = ["data=fine_flickr30k", f"data.train=[{given(reader('train'))}]", f"data.val={given(reader('val'))}"]
-    metrics = run("flickr30k", [*overrides, "data.max_val_samples=6"], tmp_path / "run")
+    metrics = run("flickr30k", overrides, tmp_path / "run")
     assert {"val/flickr30k/recall_1", "val/flickr30k/upper_bound", "val/flickr30k_merged/recall_1"} <= set(metrics)
 
 
@@ -92,7 +92,6 @@ def test_coco(shared: Path, tmp_path: Path) -> None:
     overrides = [
         "data=fine_coco",
         f"data_dir={shared / 'data/mini'}",
-        "data.max_val_samples=4",
         "data.all_classes=false",
     ]
     metrics = run("coco", overrides, tmp_path / "run")
@@ -120,6 +119,7 @@ def test_odinw_from_one_shot(shared: Path, tmp_path: Path) -> None:
         f"data_dir={shared / 'data/mini'}",
         "data.shots=1",
         "data.copies=2",
+        "final_split=null",
         "data.splits={}",
     ]
     assert "val/detection/AP" in run("odinw", overrides, tmp_path / "run")
