@@ -51,19 +51,31 @@ def convert(hint: Any, value: Any, where: str) -> Any:
         if str(value) not in choices:
             raise UserError(f"{where}={value} is not one of {', '.join(choices)}.")
         return hint(str(value))
-    if typing.get_origin(hint) in (tuple, Sequence) and isinstance(value, list | tuple):
+    options = alternatives(hint)
+    if isinstance(value, list | tuple) and any(typing.get_origin(option) in (tuple, Sequence) for option in options):
         return tuple(value)
-    check_number(hint, value, where)
+    check_number(options, value, where)
     return value
 
 
-def check_number(hint: Any, value: Any, where: str) -> None:
-    """Refuse text, or nothing, where a number or a switch is wanted."""
+def alternatives(hint: Any) -> tuple[Any, ...]:
+    """Types that an annotation allows."""
     union = typing.get_origin(hint) in (types.UnionType, typing.Union)
-    options = typing.get_args(hint) if union else (hint,)
+    return typing.get_args(hint) if union else (hint,)
+
+
+def check_number(options: Sequence[Any], value: Any, where: str) -> None:
+    """Refuse text, or nothing, where a number or a switch is wanted."""
     wanted = {int: (int,), float: (int, float), bool: (bool,)}
     allowed = tuple(kind for option in options for kind in wanted.get(option, (option,)) if isinstance(kind, type))
     mistaken_switch = isinstance(value, bool) and bool not in allowed
     if allowed and (mistaken_switch or not isinstance(value, allowed)):
-        names = " or ".join(getattr(option, "__name__", str(option)) for option in options)
+        names = " or ".join(wording(option) for option in options)
         raise UserError(f"{where}={value!r}: give {names}.")
+
+
+def wording(option: Any) -> str:
+    """A type as users write its values."""
+    if typing.get_origin(option) in (tuple, Sequence):
+        return "a list"
+    return "null" if option is types.NoneType else str(getattr(option, "__name__", option))

@@ -1,5 +1,6 @@
 """Dataclasses from plain values, and what users are told."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -28,6 +29,8 @@ class Outer:
     devices: int | str = "auto"
     shuffle: bool = False
     pair: tuple[float, float] = (0.0, 1.0)
+    names: Sequence[Any] | None = None
+    span: tuple[int, int] | None = None
     inner: Inner = field(default_factory=Inner)
 
 
@@ -36,6 +39,14 @@ def test_nested_values_become_dataclasses_and_enumerations() -> None:
     built = build_dataclass(Outer, values, "outer")
     assert built == Outer(size=3, color=Color.BLUE, limit=2, devices=4, pair=(0.5, 0.6), inner=Inner(rate=1))
     assert built.color is Color.BLUE
+
+
+def test_a_list_may_be_given_where_there_may_be_none() -> None:
+    names = ["a", {"name": "b"}]
+    built = build_dataclass(Outer, {"size": 1, "names": names, "span": [3, 4]}, "outer")
+    assert (built.names, built.span) == (("a", {"name": "b"}), (3, 4))
+    built = build_dataclass(Outer, {"size": 1, "names": None, "span": None}, "outer")
+    assert (built.names, built.span) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +58,8 @@ def test_nested_values_become_dataclasses_and_enumerations() -> None:
         ({"size": True}, r"outer\.size=True: give int"),
         ({"size": 1.5}, r"outer\.size=1\.5: give int"),
         ({"size": 1, "color": "green"}, r"outer\.color=green is not one of red, blue"),
-        ({"size": 1, "limit": "x"}, r"outer\.limit='x': give float or NoneType"),
+        ({"size": 1, "limit": "x"}, r"outer\.limit='x': give float or null"),
+        ({"size": 1, "names": "x"}, r"outer\.names='x': give a list or null"),
         ({"size": 1, "shuffle": "yes"}, r"outer\.shuffle='yes': give bool"),
         ({"size": 1, "inner": {"rat": 1}}, r"outer\.inner\.rat is no option"),
     ],
