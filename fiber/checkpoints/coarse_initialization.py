@@ -11,29 +11,24 @@ from fiber.checkpoints.initialization import (
     State,
     fit,
     is_original,
-    read_state,
     refuse_missing,
 )
 from fiber.checkpoints.original_coarse import IMAGE_PREFIX, TEXT_PREFIX, from_original, image_layer_names, text_names
 from fiber.models.fusion_backbone import FusionBackbone
 
 
-def initialize_from_coarse(detector: nn.Module, backbone: FusionBackbone, path: Path) -> InitializationReport:
+def fill_backbone(detector: nn.Module, backbone: FusionBackbone, state: State, path: Path) -> InitializationReport:
     """Fill the backbone of a detector, in place.
 
     Args:
         detector: whose other tensors stay as they are.
         backbone: inside `detector`.
-        path: a checkpoint of a coarse run, or one in the original's format.
+        state: tensors of a coarse run's checkpoint, or of one in the original's format.
+        path: where they come from, for messages.
 
     Raises:
-        UserError: the file cannot be read, or it lacks a tensor or has one of another size.
+        UserError: a tensor is missing or has another size.
     """
-    return fill_backbone(detector, backbone, read_state(path), path)
-
-
-def fill_backbone(detector: nn.Module, backbone: FusionBackbone, state: State, path: Path) -> InitializationReport:
-    """The same from the tensors of the checkpoint at `path`."""
     original = is_original(state)
     tensors, used = original_tensors(state, backbone, path) if original else own_tensors(state, backbone, path)
     resized = fit(tensors, backbone.state_dict(), window_size=backbone.config.image.window_size, path=path)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from fiber.checkpoints.coarse_initialization import fill_backbone
@@ -26,8 +27,8 @@ PROMPT_OFFSETS = "prompt_offsets"
 def initialize_detector(model: GroundedDetector, path: Path) -> InitializationReport:
     """Fill a detector, in place.
 
-    A detector's checkpoint fills everything. Prompt offsets start anew where it has none, or has them for texts of
-    another length. A checkpoint of the coarse stage fills the backbone.
+    A detector's checkpoint fills everything. Prompt offsets start anew where it has none, as do those beyond its text
+    length. A checkpoint of the coarse stage fills the backbone.
 
     Args:
         model: the detector.
@@ -45,7 +46,8 @@ def initialize_detector(model: GroundedDetector, path: Path) -> InitializationRe
     unused = set(state) - used
     refuse_homeless({key for key in unused if is_query_norm(key) or key.startswith(OURS)}, model, path)
     own = model.state_dict()
-    resized = fit(tensors, own, window_size=model.config.backbone.image.window_size, path=path)
+    resized = fit_offsets(tensors, own)
+    resized += fit(tensors, own, window_size=model.config.backbone.image.window_size, path=path)
     model.load_state_dict(tensors, strict=False)
     return InitializationReport(
         source=path,
@@ -83,12 +85,25 @@ def own_tensors(state: State, model: GroundedDetector, path: Path) -> Found:
     """From a checkpoint of a fine run."""
     wanted = {f"{OURS}{name}": name for name in model.state_dict()}
     offsets = f"{OURS}{PROMPT_OFFSETS}"
-    if model.prompt_offsets is not None and (
-        offsets not in state or state[offsets].shape != model.prompt_offsets.shape
-    ):
+    if model.prompt_offsets is not None and offsets not in state:
         del wanted[offsets]
     refuse_missing(set(wanted) - set(state), path, wanted="this model")
     return {name: state[key] for key, name in wanted.items()}, set(wanted)
+
+
+def fit_offsets(tensors: dict[str, Tensor], own: State) -> tuple[str, ...]:
+    """Bring prompt offsets to the model's text length, in place, and return their name if it is another.
+
+    Offsets of places that both have stay; the others are the model's.
+    """
+    if PROMPT_OFFSETS not in tensors:
+        return ()
+    given, wanted = tensors[PROMPT_OFFSETS], own[PROMPT_OFFSETS]
+    if len(given) == len(wanted) or given.shape[1:] != wanted.shape[1:]:
+        return ()
+    common = given[: len(wanted)]
+    tensors[PROMPT_OFFSETS] = torch.cat([common, wanted[len(common) :]])
+    return (PROMPT_OFFSETS,)
 
 
 def refuse_homeless(keys: set[str], model: GroundedDetector, path: Path) -> None:

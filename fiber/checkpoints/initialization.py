@@ -32,7 +32,7 @@ class InitializationReport(NamedTuple):
     loaded: tuple[str, ...]
     """Of the model, by our names."""
     resized: tuple[str, ...]
-    """Of those, position biases brought to another window size."""
+    """Of those, position biases brought to another window size, and prompt offsets to another text length."""
     unused: tuple[str, ...]
     """Of the checkpoint, by its names."""
     fresh: tuple[str, ...]

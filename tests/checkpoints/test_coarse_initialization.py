@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from fiber.checkpoints.coarse_initialization import initialize_from_coarse
+from fiber.checkpoints.detector_initialization import initialize_detector
 from fiber.checkpoints.initialization import InitializationReport
 from fiber.checkpoints.original_coarse import pretraining_names, to_original
 from fiber.checkpoints.original_fine import detector_names
@@ -85,7 +85,7 @@ WRAPPINGS: dict[str, Callable[[State], Any]] = {
 def initialize(model: GroundedDetector, content: Any, folder: Path) -> InitializationReport:
     path = folder / "coarse.ckpt"
     torch.save(content, path)
-    return initialize_from_coarse(model, model.backbone, path)
+    return initialize_detector(model, path)
 
 
 def assert_filled(model: GroundedDetector, coarse: FiberForPretraining) -> None:
@@ -216,7 +216,7 @@ def test_a_damaged_file_is_named(
     else:
         path.write_bytes({"garbage": b"no checkpoint", "empty": b"", "cut": content[: len(content) // 2]}[damage])
     with pytest.raises(UserError, match=rf"init_from={path} is damaged or no checkpoint"):
-        initialize_from_coarse(detector, detector.backbone, path)
+        initialize_detector(detector, path)
 
 
 def test_classes_named_beside_the_tensors_need_not_exist(
@@ -230,7 +230,7 @@ def test_classes_named_beside_the_tensors_need_not_exist(
     path = tmp_path / "coarse.ckpt"
     torch.save(as_run(original_format(coarse)) | {"callbacks": {callback: {"best": 1.0}}}, path)
     monkeypatch.delitem(sys.modules, module.__name__)
-    assert initialize_from_coarse(detector, detector.backbone, path).is_original
+    assert initialize_detector(detector, path).is_original
     assert_filled(detector, coarse)
 
 

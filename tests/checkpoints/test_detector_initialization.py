@@ -179,16 +179,24 @@ def test_prompt_offsets_of_a_run_go_on(tiny_detector_config: DetectorConfig, tmp
     assert_same(model, source.state_dict())
 
 
-@pytest.mark.parametrize("changes", [{}, {"prompt_offsets": True, "text_budget": 9}], ids=["without", "shorter"])
-def test_prompt_offsets_start_anew_where_they_cannot_go_on(
-    tiny_detector_config: DetectorConfig, changes: dict[str, Any], tmp_path: Path
-) -> None:
-    source, model = scattered(make(tiny_detector_config, **changes)), make(tiny_detector_config, prompt_offsets=True)
+def test_prompt_offsets_start_anew_where_there_were_none(tiny_detector_config: DetectorConfig, tmp_path: Path) -> None:
+    source, model = scattered(make(tiny_detector_config)), make(tiny_detector_config, prompt_offsets=True)
     report = initialize(model, own_format(source), tmp_path)
-    assert report.fresh == ("prompt_offsets",)
-    assert report.unused == (("model.prompt_offsets",) if changes else ())
-    expected = {name: value for name, value in source.state_dict().items() if name != "prompt_offsets"}
-    assert_same(model, expected | {"prompt_offsets": torch.zeros(12, 16)})
+    assert (report.fresh, report.resized, report.unused) == (("prompt_offsets",), (), ())
+    assert_same(model, source.state_dict() | {"prompt_offsets": torch.zeros(12, 16)})
+
+
+@pytest.mark.parametrize("places", [9, 15])
+def test_prompt_offsets_of_another_text_length_keep_the_places_that_both_have(
+    tiny_detector_config: DetectorConfig, places: int, tmp_path: Path
+) -> None:
+    source = scattered(make(tiny_detector_config, prompt_offsets=True, text_budget=places))
+    model = make(tiny_detector_config, prompt_offsets=True)
+    report = initialize(model, own_format(source), tmp_path)
+    assert (report.fresh, report.resized, report.unused) == ((), ("prompt_offsets",), ())
+    offsets = torch.zeros(12, 16)
+    offsets[:places] = source.prompt_offsets[:12]
+    assert_same(model, source.state_dict() | {"prompt_offsets": offsets})
 
 
 def test_the_original_has_no_prompt_offsets_of_ours(tiny_detector_config: DetectorConfig, tmp_path: Path) -> None:
