@@ -81,19 +81,23 @@ def select_few_shot(
     return sorted(chosen)
 
 
-def few_shot_subset(reader: DetectionReader, *, shots: int, seed: int | None) -> FewShotSubset:
+def few_shot_subset(
+    reader: DetectionReader, *, shots: int, seed: int | None, max_images: int | None = None
+) -> FewShotSubset:
     """Choose images of a reader; crowds count as showing their class.
 
     Args:
         reader: all images, in the order that `seed=None` follows: by ascending image id, for COCO's layout.
         shots: images per class.
         seed: of the choice; None takes the first images that serve.
+        max_images: of these, only the first so many.
 
     Raises:
         UserError: `shots` is less than 1.
     """
     classes_per_image = [[item.class_index for item in reader.objects(index)] for index in range(len(reader))]
     indices = select_few_shot(classes_per_image, shots, num_classes=len(reader.classes), seed=seed)
+    indices = indices[:max_images]
     shown = set().union(*classes_per_image)
     counts = Counter(class_index for index in indices for class_index in classes_per_image[index])
     return FewShotSubset(

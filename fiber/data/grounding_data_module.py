@@ -16,8 +16,13 @@ from fiber.data.grounding_transforms import GroundingTransform, GroundingTransfo
 from fiber.data.mixture import Mixture
 from fiber.data.readers.task_readers import BoxReader, DetectionReader, GroundingReader
 from fiber.data.tokenization import TextTokenizer
-from fiber.detection.prompt_chunks import chunk_classes
-from fiber.detection.prompt_sampling import AllClassesPrompter, NegativeSampling, PromptSampler, PromptSource
+from fiber.detection.prompt_sampling import (
+    AllClassesPrompter,
+    NegativeSampling,
+    PromptSampler,
+    PromptSource,
+    prompt_lengths,
+)
 from fiber.detection.prompts import ClassPrompt
 from fiber.utils.errors import UserError
 
@@ -45,7 +50,7 @@ class FineDataConfig(LoaderConfig):
     max_broken: float = 0.01
     """Share of training samples with a broken image above which the run stops."""
     max_train_samples: int | None = None
-    """Learn only from the first so many samples of every training set."""
+    """Learn only from the first so many samples of every training set, or of its subset."""
     max_val_samples: int | None = None
     """Validate only on the first so many samples of every set."""
     shots: int | None = None
@@ -89,7 +94,7 @@ def build_grounding_data(
         val: readers to validate on.
         tokenizer: of the texts.
         weights: share of draws of each training reader; None draws every sample once per epoch.
-        subset: samples to use of every training reader; None = all.
+        subset: samples to use of every training reader; None = the first `config.max_train_samples`.
         even: processes validate as many batches as each other, which may put images together that one process would
             not, and so pad them otherwise.
     """
@@ -126,7 +131,13 @@ def prompts_of(reader: DetectionReader, config: FineDataConfig, tokenizer: TextT
     words = class_prompts(reader, config)
     every = config.all_classes
     if every is None:
-        every = len(chunk_classes(words, count_tokens=tokenizer.count, token_budget=config.text_budget)) == 1
+        lengths = prompt_lengths(
+            words,
+            count_tokens=tokenizer.count,
+            shuffle=config.negatives.shuffle,
+            separator=config.negatives.separator,
+        )
+        every = all(length <= config.text_budget for length in lengths)
     if every:
         return AllClassesPrompter(
             words,
@@ -139,6 +150,11 @@ def prompts_of(reader: DetectionReader, config: FineDataConfig, tokenizer: TextT
         raise UserError("data.prompts words every class, but training samples classes: give data.all_classes=true.")
     sampling = replace(config.negatives, token_budget=config.text_budget)
     return PromptSampler(reader.classes, sampling, count_tokens=tokenizer.count)
+
+
+def has_fixed_prompt(source: PromptSource) -> bool:
+    """Whether every image is asked for the same words at the same places."""
+    return isinstance(source, AllClassesPrompter) and not source.shuffle
 
 
 def class_prompts(reader: DetectionReader, config: FineDataConfig) -> Sequence[str | ClassPrompt]:

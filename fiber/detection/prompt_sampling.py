@@ -3,7 +3,7 @@
 Source: GLIP (Li et al. 2022), section 3.1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -158,18 +158,12 @@ class AllClassesPrompter:
         self.labels = real_classes(classes)
         self.shuffle = shuffle
         self.separator = separator
-        needed = self.longest(count_tokens)
+        needed = max(prompt_lengths(classes, count_tokens=count_tokens, shuffle=shuffle, separator=separator))
         if needed > token_budget:
             raise UserError(
                 f"the prompt of all {len(self.labels)} classes needs {needed} of {token_budget} tokens: train with "
                 "sampled negatives instead, data.all_classes=false (evaluation takes several prompts)."
             )
-
-    def longest(self, count_tokens: CountTokens) -> int:
-        """Tokens that a prompt may need: a word may need more where it opens the text, so each class is tried there."""
-        orders = range(max(1, len(self.labels)) if self.shuffle else 1)
-        texts = (self.prompt(self.labels[start:] + self.labels[:start]).prompt.text for start in orders)
-        return max(count_tokens(text) for text in texts) + SPECIAL_TOKENS
 
     def sample(self, positive_classes: Sequence[int], rng: np.random.Generator) -> SampledPrompt:
         return self.prompt(rng.permutation(self.labels).tolist() if self.shuffle else self.labels)
@@ -178,6 +172,20 @@ class AllClassesPrompter:
         """The prompt of the classes in the order of `labels`."""
         names = [self.classes[label] for label in labels]
         return SampledPrompt(class_prompt(names, separator=self.separator), tuple(labels))
+
+
+def prompt_lengths(
+    classes: Sequence[str | ClassPrompt], *, count_tokens: CountTokens, shuffle: bool, separator: str = SEPARATOR
+) -> Iterator[int]:
+    """Tokens that the prompt of all classes may need, `<s>` and `</s>` included.
+
+    A word may need more where it opens the text: of a random order, each class is tried there. Arguments as for
+    `AllClassesPrompter`.
+    """
+    asked = [classes[label] for label in real_classes(classes)]
+    for start in range(max(1, len(asked)) if shuffle else 1):
+        text = class_prompt(asked[start:] + asked[:start], separator=separator).text
+        yield count_tokens(text) + SPECIAL_TOKENS
 
 
 def real_classes(classes: Sequence[str | ClassPrompt]) -> list[int]:

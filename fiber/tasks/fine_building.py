@@ -12,7 +12,13 @@ from fiber.checkpoints.model_configs import build_detector_config
 from fiber.checkpoints.run_folder import CONFIG_FILE
 from fiber.checkpoints.trained_run import read_run_config
 from fiber.data.few_shot import FewShotSubset, few_shot_subset
-from fiber.data.grounding_data_module import FineDataConfig, build_grounding_data, class_prompts
+from fiber.data.grounding_data_module import (
+    FineDataConfig,
+    build_grounding_data,
+    class_prompts,
+    has_fixed_prompt,
+    prompts_of,
+)
 from fiber.data.readers.custom_boxes import warn_of_missing
 from fiber.data.readers.task_readers import BoxReader, DetectionReader, ReferringReader
 from fiber.data.tokenization import TextTokenizer
@@ -88,6 +94,7 @@ def build_detector_training(config: DictConfig, trainer: TrainerConfig, *, resum
     tokenizer = build_tokenizer(config.tokenizer, train, source=source)
     detector = build_detector_config(config, vocab_size=tokenizer.vocab_size)
     data = fine_data_config(config, trainer, detector)
+    refuse_moving_prompts(tuning, train, data, tokenizer)
     subset = choose_subset(train, data)
     data_module = build_grounding_data(
         data,
@@ -174,6 +181,18 @@ def fine_data_config(config: DictConfig, trainer: TrainerConfig, detector: Detec
     return build_dataclass(FineDataConfig, values, "data")
 
 
+def refuse_moving_prompts(
+    tuning: Tuning, train: Sequence[BoxReader], data: FineDataConfig, tokenizer: TextTokenizer
+) -> None:
+    """Raise a UserError if a prompt is to be tuned in which no class has a place of its own."""
+    for reader in train if tuning.trains_prompt else ():
+        if isinstance(reader, DetectionReader) and not has_fixed_prompt(prompts_of(reader, data, tokenizer)):
+            raise UserError(
+                f"tuning={tuning} learns an offset of every place in the prompt, but that of {reader.name} changes "
+                "from image to image: give data.negatives.shuffle=false and data.all_classes=true."
+            )
+
+
 def evaluation_options(config: DictConfig, task: FineTask) -> BoxEvaluationConfig:
     """The task's, where the configuration does not say otherwise."""
     given = {key: value for key, value in (plain(config).get("evaluation") or {}).items() if value is not None}
@@ -191,4 +210,4 @@ def choose_subset(train: Sequence[BoxReader], data: FineDataConfig) -> FewShotSu
     reader = train[0]
     if len(train) > 1 or not isinstance(reader, DetectionReader):
         raise UserError(f"data.shots={data.shots} counts the classes of one training set with classes: leave it null.")
-    return few_shot_subset(reader, shots=data.shots, seed=data.shot_seed)
+    return few_shot_subset(reader, shots=data.shots, seed=data.shot_seed, max_images=data.max_train_samples)

@@ -69,6 +69,14 @@ def test_a_subset_tells_its_images_and_objects_and_the_classes_that_no_image_sho
     ]
 
 
+def test_a_subset_may_be_cut_short() -> None:
+    shoe, dog = LabeledBox((0, 0, 5, 5), 0), LabeledBox((0, 0, 9, 9), 2)
+    reader = MemoryObjects([], [shoe], [dog], [shoe, dog])
+    subset = few_shot_subset(reader, shots=2, seed=None, max_images=2)
+    assert (subset.indices, subset.image_ids) == ((1, 2), ("1", "2"))
+    assert subset.num_objects == {"left_shoe": 1, "right_shoe": 0, "dog": 1}
+
+
 def test_raccoons_are_chosen_by_image(shared: Path) -> None:
     reader = OdinwDetection(str(shared / "data/mini/odinw"), dataset="Raccoon", split="train")
     first = few_shot_subset(reader, shots=3, seed=None)

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import torch
+from tokenizers.pre_tokenizers import ByteLevel
 
 from fiber.data.data_module import TrainingDataModule
 from fiber.data.grounding_batch import EvaluationBatch, GroundingBatch
-from fiber.data.grounding_data_module import FineDataConfig, build_grounding_data
+from fiber.data.grounding_data_module import FineDataConfig, build_grounding_data, has_fixed_prompt, prompts_of
 from fiber.data.grounding_transforms import GroundingTransformConfig
 from fiber.data.readers.task_readers import BoxReader
 from fiber.data.records import LabeledBox
@@ -110,6 +112,44 @@ def test_negatives_are_sampled_within_the_text_budget() -> None:
 def test_all_classes_that_exceed_the_budget_are_refused() -> None:
     with pytest.raises(UserError, match="the prompt of all 3 classes needs 9 of 8 tokens"):
         data(MemoryObjects([BOX]), all_classes=True, text_budget=8)
+
+
+@pytest.mark.parametrize(
+    ("shuffle", "text_budget", "everything"), [(True, 10, False), (True, 11, True), (False, 10, True)]
+)
+def test_all_classes_are_asked_for_if_they_fit_in_every_order_that_may_come(
+    shuffle: bool, text_budget: int, everything: bool
+) -> None:
+    tokenizer = word_tokenizer("left shoe. right shoe. dog")
+    tokenizer.tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)  # as RoBERTa's
+    assert tokenizer.count("left shoe. right shoe. dog") == 8
+    assert tokenizer.count("right shoe. dog. left shoe") == 9  # `right` is longer where it opens the text
+    negatives = NegativeSampling(one_negative=0.0, no_negatives=1.0, all_negatives=0.0, shuffle=shuffle)
+    config = FineDataConfig(batch_size=1, text_budget=text_budget, all_classes=None, negatives=negatives)
+    sampled = prompts_of(MemoryObjects([BOX]), config, tokenizer).sample([2], np.random.default_rng(0))
+    assert sorted(sampled.classes) == ([0, 1, 2] if everything else [2])
+
+
+def test_classes_that_do_not_fit_at_all_are_sampled() -> None:
+    (batch,) = training_batches(data(MemoryObjects([BOX], [BOX]), all_classes=None, text_budget=6))
+    assert {TOKENIZER.decode(ids.tolist()) for ids in batch.text_ids} == {"dog"}
+
+
+@pytest.mark.parametrize(
+    ("options", "fixed"),
+    [
+        ({"all_classes": True, "negatives": NegativeSampling(shuffle=False)}, True),
+        ({"all_classes": None, "negatives": NegativeSampling(shuffle=False)}, True),
+        ({"all_classes": True}, False),
+        ({"all_classes": None, "negatives": NegativeSampling(shuffle=False), "text_budget": 8}, False),
+        ({"negatives": NegativeSampling(shuffle=False)}, False),
+    ],
+)
+def test_only_all_classes_in_their_order_are_the_same_prompt_for_every_image(
+    options: dict[str, object], fixed: bool
+) -> None:
+    config = FineDataConfig(**{"batch_size": 1, "text_budget": 64, **options})  # type: ignore[arg-type]
+    assert has_fixed_prompt(prompts_of(MemoryObjects([BOX]), config, TOKENIZER)) == fixed
 
 
 def test_resuming_in_the_middle_of_an_epoch_gives_the_same_batches() -> None:

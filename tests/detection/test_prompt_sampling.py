@@ -3,11 +3,18 @@
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 
-from fiber.detection.prompt_sampling import AllClassesPrompter, NegativeSampling, PromptSampler, SampledPrompt
+from fiber.detection.prompt_sampling import (
+    AllClassesPrompter,
+    NegativeSampling,
+    PromptSampler,
+    SampledPrompt,
+    prompt_lengths,
+)
 from fiber.detection.prompts import ClassPrompt, clean_name
 from fiber.utils.errors import UserError
 
@@ -166,6 +173,16 @@ def test_classes_that_do_not_fit_in_any_order_are_refused(count_tokens: Callable
     AllClassesPrompter(classes, count_tokens=count_tokens, shuffle=True, token_budget=9)
     with pytest.raises(UserError, match="all 3 classes needs 9 of 8 tokens: train with sampled negatives"):
         AllClassesPrompter(classes, count_tokens=count_tokens, shuffle=True, token_budget=8)
+
+
+def test_the_prompt_of_all_classes_is_counted_from_every_class_that_may_open_it(
+    count_tokens: Callable[[str], int],
+) -> None:
+    classes = ["__background__", "person", "traffic light", "dog"]
+    lengths = partial(prompt_lengths, classes, count_tokens=count_tokens)
+    assert list(lengths(shuffle=False)) == [8]
+    assert list(lengths(shuffle=True)) == [8, 9, count_tokens("dog. person. traffic light") + 2]
+    assert list(prompt_lengths([], count_tokens=count_tokens, shuffle=True)) == [2]
 
 
 def test_a_thousand_classes_are_sampled_in_a_fraction_of_a_millisecond(count_tokens: Callable[[str], int]) -> None:
