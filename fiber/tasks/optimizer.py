@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
-from torch import nn
-from torch.optim.lr_scheduler import LambdaLR
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
 
 from fiber.tasks.coarse_parameter_groups import CoarseGroupConfig
 from fiber.tasks.fine_parameter_groups import FineGroupConfig
@@ -53,7 +53,7 @@ class FineOptimizationConfig(OptimizationConfig):
     betas: tuple[float, float] = (0.9, 0.999)
 
 
-class RecipeSchedule(LambdaLR):
+class RecipeSchedule(LRScheduler):
     """Learning rate and weight decay of every group by the number of steps done, so that resuming finds both.
 
     With plateau decay the rate depends on validations as well, which `observe` takes in.
@@ -64,12 +64,18 @@ class RecipeSchedule(LambdaLR):
         self.max_steps = max_steps
         self.plateau = config.plateau()
         self.base_decays = [group["weight_decay"] for group in optimizer.param_groups]
-        super().__init__(optimizer, self.rate_factor)
+        super().__init__(optimizer)
 
-    def rate_factor(self, step: int) -> float:
-        """Of every group's learning rate after `step` optimiser steps."""
-        factor = learning_rate_factor(step, self.config, self.max_steps)
-        return factor if self.plateau is None else factor * self.plateau.factor
+    def get_lr(self) -> list[float | Tensor]:
+        """Rate of every group for the next step."""
+        factor = learning_rate_factor(self.last_epoch, self.config, self.max_steps)
+        return [factor * self.decayed(float(base)) for base in self.base_lrs]
+
+    def decayed(self, base: float) -> float:
+        """A group's rate after the plateau's drops so far."""
+        if self.plateau is None:
+            return base
+        return max(base * self.plateau.factor, min(base, self.config.min_learning_rate))
 
     def step(self, epoch: int | None = None) -> None:
         super().step(epoch)
@@ -82,9 +88,8 @@ class RecipeSchedule(LambdaLR):
         if self.plateau is None:
             return
         self.plateau.observe(value)
-        factor = self.rate_factor(self.last_epoch)
-        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = base * factor
+        for group, rate in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
+            group["lr"] = rate
 
     @property
     def exhausted(self) -> bool:

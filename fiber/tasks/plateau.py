@@ -34,19 +34,17 @@ class Plateau:
         patience: values without improvement that the rate bears.
         stop_patience: values below the best that end the run; None never ends it.
         gamma: factor of the rate at each drop.
-        min_factor: lowest factor of the rate.
     """
 
-    def __init__(self, *, patience: int, stop_patience: int | None, gamma: float, min_factor: float) -> None:
+    def __init__(self, *, patience: int, stop_patience: int | None, gamma: float) -> None:
         self.patience = patience
         self.stop_patience = stop_patience
         self.gamma = gamma
-        self.min_factor = min_factor
         self.memory = PlateauState()
 
     @property
     def factor(self) -> float:
-        """Of the learning rate, in [`min_factor`, 1]."""
+        """Of the learning rate, in [0, 1]."""
         return self.memory.factor
 
     @property
@@ -71,7 +69,7 @@ class Plateau:
             return
         self.memory.rate_bad += 1
         if self.memory.rate_bad > self.patience:
-            self.memory.factor = max(self.memory.factor * self.gamma, self.min_factor)
+            self.memory.factor *= self.gamma
             self.memory.rate_bad = 0
 
     def state(self) -> dict[str, float]:

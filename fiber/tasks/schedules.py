@@ -38,8 +38,8 @@ class ScheduleConfig:
     """Validations without improvement that plateau decay bears: the rate drops at the next."""
     stop_patience: int | None = 8
     """Validations in a row below the best that end a run with plateau decay; None = it runs to its last step."""
-    min_factor: float = 0.01
-    """Lowest learning rate over the base rate, for plateau decay."""
+    min_learning_rate: float = 1e-6
+    """Below which plateau decay takes no group's rate; of a group that starts below, the rate stays."""
     weight_decay_advance: float | None = None
     """The weight decay is multiplied by `gamma` too, each time at this share of a milestone; None leaves it alone."""
 
@@ -55,19 +55,14 @@ class ScheduleConfig:
                 f"optimization.schedule.stop_patience={self.stop_patience}: give a number of validations, or null to "
                 "train to the last step."
             )
-        if not 0 <= self.min_factor <= 1:
-            raise UserError(f"optimization.schedule.min_factor={self.min_factor}: give a share in [0, 1].")
+        if self.min_learning_rate < 0:
+            raise UserError(f"optimization.schedule.min_learning_rate={self.min_learning_rate}: give 0 or more.")
 
     def plateau(self) -> Plateau | None:
         """A fresh plateau where the decay follows one."""
         if self.decay is not Decay.PLATEAU:
             return None
-        return Plateau(
-            patience=self.patience,
-            stop_patience=self.stop_patience,
-            gamma=self.gamma,
-            min_factor=self.min_factor,
-        )
+        return Plateau(patience=self.patience, stop_patience=self.stop_patience, gamma=self.gamma)
 
     def warmup_steps(self, num_steps: int) -> int:
         return int(self.warmup * num_steps) if self.warmup < 1 else int(self.warmup)

@@ -106,10 +106,52 @@ def test_a_plateau_lowers_the_rate_of_the_next_step_on_top_of_warmup(tiny_detect
     base = schedule.base_lrs[0]
     rates = [rate / base for rate, _ in train_and_validate(optimizer, schedule, FOUND)]
     assert rates == pytest.approx([0.0, 0.25, 0.5, 0.75, *[1.0] * 4, *[0.1] * 4, *[0.01] * 2])
-    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(
-        [0.01 * base for base in schedule.base_lrs]
-    )
     assert schedule.exhausted
+
+
+PUBLISHED = ScheduleConfig(decay=Decay.PLATEAU, warmup=0)
+TRACE = (0.0, 0.0, 0.0, 0.0, 0.0, 0.3, 0.30001, 0.2, 0.2, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1)
+"""Metric of each validation of the original's example; the rate drops at the tenth and the fourteenth."""
+
+
+def rates_by_group(
+    optimizer: torch.optim.Optimizer, schedule: RecipeSchedule, found: tuple[float, ...]
+) -> dict[str, list[float]]:
+    """Rate of every group after each validation, with a step between them."""
+    rates: dict[str, list[float]] = {group["name"]: [] for group in optimizer.param_groups}
+    for value in found:
+        optimizer.step()
+        schedule.step()
+        schedule.observe(value)
+        for group in optimizer.param_groups:
+            rates[group["name"]].append(group["lr"])
+    return rates
+
+
+def test_the_published_trace_comes_out_and_no_group_falls_below_the_floor(tiny_detector: GroundedDetector) -> None:
+    optimizer, schedule = configure(tiny_detector, PUBLISHED)
+    rates = rates_by_group(optimizer, schedule, TRACE)
+    assert rates["vision-decay0.01"] == pytest.approx([1e-4] * 9 + [1e-5] * 4 + [1e-6] * 2, rel=1e-12)
+    assert rates["vision-decay0"] == pytest.approx([2e-4] * 9 + [2e-5] * 4 + [2e-6] * 2, rel=1e-12)
+    assert rates["language-decay0.01"] == pytest.approx([1e-5] * 9 + [1e-6] * 6, rel=1e-12)
+    assert rates["language-decay0"] == pytest.approx([2e-5] * 9 + [2e-6] * 4 + [1e-6] * 2, rel=1e-12)
+    assert schedule.exhausted
+    optimizer.step()
+    schedule.step()
+    assert [group["lr"] for group in optimizer.param_groups] == [rate[-1] for rate in rates.values()]
+
+
+def test_a_group_that_starts_below_the_floor_keeps_its_rate(tiny_detector: GroundedDetector) -> None:
+    recipe = ScheduleConfig(decay=Decay.PLATEAU, warmup=0, patience=0, min_learning_rate=5e-5)
+    rates = rates_by_group(*configure(tiny_detector, recipe), (0.5,) * 4)
+    assert rates["vision-decay0.01"] == pytest.approx([1e-4, 5e-5, 5e-5, 5e-5])
+    assert rates["language-decay0.01"] == pytest.approx([1e-5] * 4)
+
+
+def test_warmup_begins_below_the_floor(tiny_detector: GroundedDetector) -> None:
+    optimizer, schedule = configure(tiny_detector, PLATEAU)
+    schedule.observe(0.5)
+    assert {group["lr"] for group in optimizer.param_groups} == {0.0}
 
 
 @pytest.mark.parametrize("interrupted", range(len(FOUND)))

@@ -10,8 +10,8 @@ TRACE = (0.0, 0.0, 0.0, 0.0, 0.0, 0.3, 0.30001, 0.2, 0.2, 0.2, 0.2, 0.1, 0.1, 0.
 """Metric of each validation; the rate drops at the tenth and the fourteenth, and the run ends after the last."""
 
 
-def make(patience: int = 3, stop_patience: int | None = 8, gamma: float = 0.1, min_factor: float = 0.01) -> Plateau:
-    return Plateau(patience=patience, stop_patience=stop_patience, gamma=gamma, min_factor=min_factor)
+def make(patience: int = 3, stop_patience: int | None = 8, gamma: float = 0.1) -> Plateau:
+    return Plateau(patience=patience, stop_patience=stop_patience, gamma=gamma)
 
 
 def observe(plateau: Plateau, values: tuple[float, ...]) -> list[tuple[float, bool]]:
@@ -62,9 +62,9 @@ def test_an_improvement_begins_both_counts_anew() -> None:
     assert plateau.exhausted
 
 
-def test_the_rate_stays_at_its_floor() -> None:
-    plateau = make(patience=0, stop_patience=None, gamma=0.5, min_factor=0.2)
-    assert [factor for factor, _ in observe(plateau, (0.5,) * 5)] == [1.0, 0.5, 0.25, 0.2, 0.2]
+def test_every_drop_multiplies_the_rate() -> None:
+    plateau = make(patience=0, stop_patience=None, gamma=0.5)
+    assert [factor for factor, _ in observe(plateau, (0.5,) * 5)] == [1.0, 0.5, 0.25, 0.125, 0.0625]
 
 
 def test_without_patience_for_stopping_the_run_goes_on() -> None:

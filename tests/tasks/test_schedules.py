@@ -104,14 +104,12 @@ def test_a_plateau_leaves_the_step_nothing_but_warmup(warmup: int) -> None:
 
 def test_only_plateau_decay_follows_a_plateau() -> None:
     assert all((ScheduleConfig(decay=decay).plateau() is not None) == (decay is Decay.PLATEAU) for decay in Decay)
-    plateau = ScheduleConfig(decay=Decay.PLATEAU, patience=1, stop_patience=None, gamma=0.5, min_factor=0.3).plateau()
+    plateau = ScheduleConfig(decay=Decay.PLATEAU, patience=1, stop_patience=None, gamma=0.5).plateau()
     assert plateau is not None
-    assert (plateau.patience, plateau.stop_patience, plateau.gamma, plateau.min_factor) == (1, None, 0.5, 0.3)
+    assert (plateau.patience, plateau.stop_patience, plateau.gamma) == (1, None, 0.5)
 
 
-@pytest.mark.parametrize(
-    ("option", "value"), [("patience", -1), ("stop_patience", 0), ("min_factor", 1.5), ("min_factor", -0.1)]
-)
+@pytest.mark.parametrize(("option", "value"), [("patience", -1), ("stop_patience", 0), ("min_learning_rate", -0.1)])
 def test_impossible_options_of_a_plateau_are_refused(option: str, value: float) -> None:
     with pytest.raises(UserError, match=rf"optimization\.schedule\.{option}={value}: give"):
         ScheduleConfig(decay=Decay.PLATEAU, **{option: value})  # type: ignore[arg-type]
