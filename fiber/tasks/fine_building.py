@@ -90,7 +90,7 @@ def build_detector_training(config: DictConfig, trainer: TrainerConfig, *, resum
     settle_detector(config, source, tuning)
     train, val = build_readers(config)
     if config.get("final_split") is not None:
-        find_split(config, config.final_split)  # or it would be missed after training
+        require_final_split(config, trainer)  # or it would be missed after training
     tokenizer = build_tokenizer(config.tokenizer, train, source=source)
     detector = build_detector_config(config, vocab_size=tokenizer.vocab_size)
     data = fine_data_config(config, trainer, detector)
@@ -138,6 +138,16 @@ def build_detector_training(config: DictConfig, trainer: TrainerConfig, *, resum
         check_first=config.get("zero_shot", False),
         final_split=config.get("final_split"),
     )
+
+
+def require_final_split(config: DictConfig, trainer: TrainerConfig) -> None:
+    """Raise a UserError if the best model could not be judged in the end."""
+    find_split(config, config.final_split)
+    if trainer.strategy is Strategy.FSDP:
+        raise UserError(
+            f"final_split={config.final_split} judges the whole model, trainer=fsdp keeps it in parts: give "
+            "final_split=null, or trainer=ddp."
+        )
 
 
 def settle_detector(config: DictConfig, source: Path | None, tuning: Tuning) -> None:
