@@ -11,6 +11,7 @@ from fiber.tasks.evaluation import evaluate
 from fiber.tasks.training import train
 
 from ..composing import composed, evaluating
+from ..found import num_boxes, partial
 
 READERS = "fiber.data.readers"
 STEPS = (
@@ -22,6 +23,8 @@ STEPS = (
     "tokenizer.vocab_size=300",
     "max_text_length=64",
     "logger=csv",
+    "evaluation.score_threshold=0",  # or so short a run finds nothing
+    "evaluation.nms_threshold=0.1",
 )
 
 
@@ -35,6 +38,9 @@ def run(task: str, overrides: Sequence[str], folder: Path) -> dict[str, float]:
     trained = train(composed(["stage=fine", f"task={task}", *STEPS, *overrides], folder))
     judged = evaluate(evaluating([], folder))
     assert judged == {name: value for name, value in trained.items() if name.startswith("val/")}
+    [results] = (folder / "evaluation").iterdir()
+    assert num_boxes(results) > 0
+    assert partial(judged) or task == "refcoco"  # whose expressions are of one image
     assert ((folder / "evaluation").is_dir() and (folder / "zero_shot.png").is_file()) or task == "lvis"
     return trained
 
