@@ -1,6 +1,7 @@
 """Which pairs every process sees, and when."""
 
-from itertools import chain, pairwise
+from collections.abc import Iterable
+from itertools import chain, pairwise, zip_longest
 
 import numpy as np
 import pytest
@@ -79,8 +80,70 @@ def test_evaluation_gives_every_process_as_many_batches() -> None:
     assert [len(batch) for batch in EvaluationBatchSampler(512, batch_size=32)] == [32] * 16
 
 
+def indices(sampler: Iterable[list[SampleKey]]) -> list[list[int]]:
+    return [[key.sample for key in batch] for batch in sampler]
+
+
+EVALUATIONS = [
+    (size, batch_size, world_size)
+    for size in (1, 2, 3, 5, 11, 12, 70)
+    for batch_size in (1, 2, 4, 32)
+    for world_size in (1, 2, 3, 5)
+    if size >= world_size
+]
+
+
+@pytest.mark.parametrize(("size", "batch_size", "world_size"), EVALUATIONS)
+def test_batches_are_the_same_whatever_the_number_of_processes(size: int, batch_size: int, world_size: int) -> None:
+    whole = indices(EvaluationBatchSampler(size, batch_size=batch_size, even=False))
+    assert list(chain(*whole)) == list(range(size))
+    assert all(1 <= len(batch) <= batch_size for batch in whole)
+    options = {"batch_size": batch_size, "world_size": world_size, "even": False}
+    parts = [EvaluationBatchSampler(size, rank=rank, **options) for rank in range(world_size)]  # type: ignore[arg-type]
+    assert [len(part) for part in parts] == [len(indices(part)) for part in parts]
+    assert [batch for turn in zip_longest(*map(indices, parts)) for batch in turn if batch is not None] == whole
+
+
+@pytest.mark.parametrize(("size", "batch_size", "world_size"), EVALUATIONS)
+def test_processes_that_go_in_step_get_as_many_batches_and_none_without_samples(
+    size: int, batch_size: int, world_size: int
+) -> None:
+    options = {"batch_size": batch_size, "world_size": world_size, "even": True}
+    parts = [indices(EvaluationBatchSampler(size, rank=rank, **options)) for rank in range(world_size)]  # type: ignore[arg-type]
+    assert len({len(part) for part in parts}) == 1
+    sizes = [len(batch) for part in parts for batch in part]
+    assert min(sizes) >= 1 and max(sizes) - min(sizes) <= 1
+    assert sorted(chain(*chain(*parts))) == list(range(size))
+
+
+def test_samples_that_do_not_divide_one_by_one_share_a_batch() -> None:
+    parts = [indices(EvaluationBatchSampler(5, batch_size=1, rank=rank, world_size=2)) for rank in range(2)]
+    assert parts == [[[0], [2]], [[1], [3, 4]]]
+
+
+def test_an_epoch_has_whole_optimiser_steps_of_accumulated_batches() -> None:
+    source = mixture(23)
+    every = [[key.sample for key in batch] for batch in TrainingBatchSampler(source, batch_size=3, seed=1)]
+    whole = TrainingBatchSampler(source, batch_size=3, seed=1, accumulate=2)
+    assert (len(every), len(whole)) == (7, 6)
+    assert indices(whole) == every[:6]
+    whole.set_epoch(1)
+    assert [key.draw for key in chain(*whole)] == list(range(18, 36))
+    halves = [
+        list(TrainingBatchSampler(source, batch_size=3, seed=1, rank=rank, world_size=2, accumulate=3))
+        for rank in (0, 1)
+    ]
+    assert [len(half) for half in halves] == [3, 3]
+    assert [one for turn in zip(*halves, strict=True) for one in indices(turn)] == every[:6]
+
+
+def test_fewer_samples_than_an_accumulated_step_are_refused() -> None:
+    with pytest.raises(UserError, match="hold 23 samples, fewer than one step of 24"):
+        TrainingBatchSampler(mixture(23), batch_size=3, seed=0, world_size=2, accumulate=4)
+
+
 def test_fewer_pairs_than_a_batch_are_refused() -> None:
-    with pytest.raises(UserError, match="hold 7 samples, fewer than one step of 8: lower optimization.batch_size"):
+    with pytest.raises(UserError, match=r"hold 7 samples, fewer than one step of 8: lower optimization\.batch_size"):
         TrainingBatchSampler(mixture(7), batch_size=4, seed=0, world_size=2)
 
 

@@ -77,6 +77,30 @@ def test_a_detector_is_judged_on_a_task_that_it_was_not_trained_for(run_of: Call
     assert {"val/refcoco/precision_1_iou", "val/refcoco/precision_1_giou"} <= set(metrics)
 
 
+def test_another_task_of_the_fine_stage_needs_its_data(run_of: Callable[..., Path]) -> None:
+    with pytest.raises(UserError, match=r"task=odinw has data of its own: give data=fine_odinw and data_dir="):
+        evaluate(evaluating(["task=odinw"], run_of("coco", "fine")))
+
+
+def test_expressions_of_another_benchmark_are_refused(run_of: Callable[..., Path]) -> None:
+    with pytest.raises(UserError, match=r"is of refcocog: give task=refcocog, or other data"):
+        evaluate(evaluating(["task=refcoco", "data=shapes_fine_refcocog"], run_of("coco", "fine")))
+
+
+def judged_images(folder: Path) -> int:
+    """Images in which an evaluation has found something."""
+    return len({row["image_id"] for row in json.loads((folder / "coco_results.json").read_text())})
+
+
+def test_a_run_that_was_validated_on_few_samples_is_judged_on_all(tmp_path: Path) -> None:
+    overrides = ["stage=fine", "task=coco", *SIZES, *STEPS, *FINDING, "data.max_val_samples=3"]
+    train(composed(overrides, tmp_path / "run"))
+    evaluate(evaluating([f"output={tmp_path / 'all'}"], tmp_path / "run"))
+    few = ["data=shapes_fine_coco", "data.val.num_samples=9", "data.max_val_samples=5", f"output={tmp_path / 'few'}"]
+    evaluate(evaluating(few, tmp_path / "run"))
+    assert (judged_images(tmp_path / "all"), judged_images(tmp_path / "few")) == (11, 5)
+
+
 def test_several_data_sets_are_judged_under_one_command(run_of: Callable[..., Path]) -> None:
     run = run_of("coco", "fine")
     overrides = ["task=odinw", "data=shapes_fine_odinw", "data.dataset=[a,b]", "data.val.num_samples=9"]

@@ -37,6 +37,7 @@ from .composing import composed
         (["trainer.compile=true"], "trainer.compile=true: images of the fine stage vary in size"),
         (["trainer=fsdp", "optimization.batch_size=8"], "optimization.ema_decay=null, or trainer=ddp"),
         (["task=odinw", "trainer=fsdp"], "final_split=test judges .*: give final_split=null, or trainer=ddp"),
+        (["task=refcoco", "data=shapes_fine_refcocog"], "is of refcocog: give task=refcocog, or other data"),
         (["task=odinw", "final_split=tset"], "split=tset: these data have val, test"),
         (["trainer.batch_size=3"], "trainer.batch_size=3 on 1 devices does not divide"),
     ],

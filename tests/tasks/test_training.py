@@ -1,0 +1,104 @@
+"""What a run keeps of its validations: the best model, and what it could do before it learned."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from fiber.tasks.boxes.detection_evaluator import DetectionEvaluator
+from fiber.tasks.training import FIRST_METRICS, train
+
+from .composing import composed
+
+SMALL = (
+    "stage=fine",
+    "task=coco",
+    "optimization.batch_size=4",
+    "trainer.batch_size=4",
+    "trainer.val_every=2",
+    "data.train.0.num_samples=16",
+    "data.val.num_samples=3",
+    "logger=csv",
+)
+Find = Callable[[Sequence[float]], None]
+
+
+@pytest.fixture
+def find(monkeypatch: pytest.MonkeyPatch) -> Find:
+    """Let the validations to come find given values, one after the other."""
+
+    def prescribe(values: Sequence[float]) -> None:
+        left = iter(values)
+        monkeypatch.setattr(
+            DetectionEvaluator, "summarize", lambda self, results: {"detection/AP": next(left), "detection/AP50": 0.9}
+        )
+
+    return prescribe
+
+
+def checkpoint(run: Path, name: str) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(run / "checkpoints" / name, weights_only=True)
+    return content
+
+
+def assert_same_weights(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert one["state_dict"].keys() == other["state_dict"].keys()
+    assert all(torch.equal(value, other["state_dict"][name]) for name, value in one["state_dict"].items())
+
+
+@pytest.mark.parametrize("averaging", ["0.9", "null"])
+@pytest.mark.parametrize(("last", "step"), [(0.5, 3), (0.2, 2), (0.3, 2)], ids=["better", "worse", "tie"])
+def test_the_last_model_is_kept_if_it_is_the_best_also_between_two_validations(
+    find: Find, tmp_path: Path, last: float, step: int, averaging: str
+) -> None:
+    find([0.9, 0.3, last])  # before training, after two steps and in the end
+    ema = f"optimization.ema_decay={averaging}"
+    metrics = train(composed([*SMALL, "optimization.max_steps=3", ema], tmp_path))
+    assert metrics["zero_shot/detection/AP"] == 0.9
+    assert metrics["val/detection/AP"] == last
+    assert metrics["best/detection/AP"] == pytest.approx(max(0.3, last))
+    assert checkpoint(tmp_path, "best.ckpt")["global_step"] == step
+    if step == 3:
+        assert_same_weights(checkpoint(tmp_path, "best.ckpt"), checkpoint(tmp_path, "last.ckpt"))
+
+
+def test_a_run_shorter_than_an_interval_keeps_its_model(find: Find, tmp_path: Path) -> None:
+    find([0.9, 0.0])
+    metrics = train(composed([*SMALL, "optimization.max_steps=1"], tmp_path))
+    assert metrics["best/detection/AP"] == 0.0
+    assert checkpoint(tmp_path, "best.ckpt")["global_step"] == 1
+
+
+def resumed(folder: Path, steps: int) -> dict[str, float]:
+    return train(composed([*SMALL, f"optimization.max_steps={steps}", "ckpt_path=auto"], folder))
+
+
+def test_a_resumed_run_still_knows_what_it_could_do_before_it_learned(find: Find, tmp_path: Path) -> None:
+    find([0.1, 0.4])
+    assert resumed(tmp_path, 2)["zero_shot/detection/AP"] == 0.1
+    find([0.2])  # a second look before training would take it
+    metrics = resumed(tmp_path, 4)
+    assert (metrics["zero_shot/detection/AP"], metrics["zero_shot/detection/AP50"]) == (0.1, 0.9)
+    assert (metrics["val/detection/AP"], metrics["best/detection/AP"]) == (0.2, pytest.approx(0.4))
+    assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
+    assert checkpoint(tmp_path, "best.ckpt")["global_step"] == 2
+
+
+def test_a_resumed_run_compares_its_last_model_with_the_best_of_before(find: Find, tmp_path: Path) -> None:
+    find([0.1, 0.4])
+    resumed(tmp_path, 2)
+    find([0.3])
+    metrics = resumed(tmp_path, 3)
+    assert metrics["best/detection/AP"] == pytest.approx(0.4)
+    assert checkpoint(tmp_path, "best.ckpt")["global_step"] == 2
+
+
+def test_a_run_resumed_without_its_first_metrics_goes_on(find: Find, tmp_path: Path) -> None:
+    find([0.1, 0.4])
+    resumed(tmp_path, 2)
+    (tmp_path / FIRST_METRICS).unlink()
+    find([0.2])
+    assert not any(name.startswith("zero_shot/") for name in resumed(tmp_path, 4))
