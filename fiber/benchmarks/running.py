@@ -20,7 +20,7 @@ from fiber.benchmarks.report import Row, append_csv, print_table, write_json
 from fiber.benchmarks.step import StepSettings, benchmark_step
 from fiber.checkpoints.model_configs import build_detector_config, build_model_config
 from fiber.data.transforms import STRIDE
-from fiber.tasks.coarse_building import build_pair_data
+from fiber.tasks.coarse.pretraining_building import build_pair_data
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.errors import UserError
 

@@ -11,11 +11,11 @@ from PIL import Image
 from rich.console import Console
 
 from fiber.checkpoints.trained_run import RunFiles, find_run_files, read_run_config
-from fiber.tasks.coarse_judging import build_coarse_judging
-from fiber.tasks.coarse_tasks import COARSE_TASKS
+from fiber.tasks.coarse.judging import build_coarse_judging
+from fiber.tasks.coarse.tasks import COARSE_TASKS
 from fiber.tasks.evaluation_module import EvaluationModule
-from fiber.tasks.fine_judging import build_fine_judging
-from fiber.tasks.fine_tasks import FINE_TASKS
+from fiber.tasks.fine.judging import build_fine_judging
+from fiber.tasks.fine.tasks import FINE_TASKS
 from fiber.tasks.judging import Judging
 from fiber.tasks.metrics_table import metrics_table
 from fiber.tasks.split_evaluator import ResultFile

@@ -12,8 +12,8 @@ from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from fiber.tasks.coarse_parameter_groups import CoarseGroupConfig
-from fiber.tasks.fine_parameter_groups import FineGroupConfig
+from fiber.tasks.coarse.parameter_groups import CoarseGroupConfig
+from fiber.tasks.fine.parameter_groups import FineGroupConfig
 from fiber.tasks.parameter_groups import GroupRules, optimizer_groups
 from fiber.tasks.schedules import ScheduleConfig, learning_rate_factor, weight_decay_factor
 

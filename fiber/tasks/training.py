@@ -17,12 +17,12 @@ from fiber.data.data_module import TrainingDataModule
 from fiber.tasks.acceleration import checkpoint_activations, compile_backbone
 from fiber.tasks.building import RunParts
 from fiber.tasks.callbacks.progress import TrainingProgress
-from fiber.tasks.coarse_building import build_coarse_pretraining
-from fiber.tasks.coarse_tasks import COARSE_TASKS
+from fiber.tasks.coarse.fine_tuning_building import build_fine_tuning
+from fiber.tasks.coarse.pretraining_building import build_coarse_pretraining
+from fiber.tasks.coarse.tasks import COARSE_TASKS
 from fiber.tasks.evaluation import judge_run
-from fiber.tasks.fine_building import build_detector_training, build_readers
-from fiber.tasks.fine_tasks import FINE_TASKS
-from fiber.tasks.fine_tuning_building import build_fine_tuning
+from fiber.tasks.fine.building import build_detector_training, build_readers
+from fiber.tasks.fine.tasks import FINE_TASKS
 from fiber.tasks.metrics_table import metrics_table
 from fiber.tasks.parameter_groups import summarize_groups
 from fiber.tasks.resuming import find_checkpoint, read_position

@@ -20,17 +20,18 @@ from fiber.models.config import FusionConfig
 from fiber.models.detector_config import ChannelOrder, CoarserSampling, DetectorConfig
 from fiber.objectives.grounding import GroundingCriterionConfig
 from fiber.objectives.pretraining import PretrainingObjectiveConfig
-from fiber.tasks import coarse_building, fine_building
-from fiber.tasks.boxes.options import BoxEvaluationConfig
 from fiber.tasks.building import optimization_values
-from fiber.tasks.coarse_tasks import COARSE_TASKS
-from fiber.tasks.fine_tasks import FINE_TASKS, PRETRAINING
-from fiber.tasks.fine_tuning_building import coarse_data_config
+from fiber.tasks.coarse import pretraining_building
+from fiber.tasks.coarse.fine_tuning_building import coarse_data_config
+from fiber.tasks.coarse.tasks import COARSE_TASKS
+from fiber.tasks.fine import building as fine_building
+from fiber.tasks.fine.boxes.options import BoxEvaluationConfig
+from fiber.tasks.fine.tasks import FINE_TASKS, PRETRAINING
+from fiber.tasks.fine.tuning import Tuning
 from fiber.tasks.optimizer import CoarseOptimizationConfig, FineOptimizationConfig
 from fiber.tasks.schedules import Decay
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.tasks.training import RECIPES
-from fiber.tasks.tuning import Tuning
 from fiber.utils.configs import build_dataclass, convert, plain
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -98,7 +99,7 @@ def build_all(config: DictConfig) -> None:
         return
     coarse_model(config)
     if config.task.name == "pretrain":
-        coarse_building.optimization_config(config)
+        pretraining_building.optimization_config(config)
         build_dataclass(PretrainingObjectiveConfig, plain(config.objective), "objective")
         coarse_data_config(config, trainer, PairDataConfig)
         return
@@ -200,7 +201,7 @@ def test_every_logger_writes_to_the_run_directory(option: str) -> None:
 
 def test_coarse_pretraining_is_the_paper_recipe() -> None:
     config = composed("stage=coarse")
-    optimization = coarse_building.optimization_config(config)
+    optimization = pretraining_building.optimization_config(config)
     assert (optimization.learning_rate, optimization.batch_size, optimization.max_steps) == (1e-5, 4096, 100_000)
     groups = optimization.groups
     assert (groups.weight_decay, groups.head_multiplier, groups.cross_modal_multiplier) == (0.01, 5, 5)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fiber.tasks.coarse_tasks import COARSE_TASKS
-from fiber.tasks.fine_tasks import FINE_TASKS
+from fiber.tasks.coarse.tasks import COARSE_TASKS
+from fiber.tasks.fine.tasks import FINE_TASKS
 
 from ..tasks.found import num_boxes, partial
 from .conftest import environment, loss_curve, metrics_of

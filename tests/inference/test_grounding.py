@@ -15,8 +15,8 @@ from fiber.data.shapes.phrases import ShapesPhrases
 from fiber.detection.prompt_chunks import chunk_classes
 from fiber.inference.grounding import GroundingModel
 from fiber.inference.results import GroundingResult
-from fiber.tasks.boxes.asking import PhraseAsker
-from fiber.tasks.boxes.options import BoxEvaluationConfig
+from fiber.tasks.fine.boxes.asking import PhraseAsker
+from fiber.tasks.fine.boxes.options import BoxEvaluationConfig
 from fiber.utils.errors import UserError
 
 from .fine_run import SHORT_SIDE

@@ -27,7 +27,7 @@ from fiber.models.pretraining_model import FiberForPretraining
 from fiber.objectives.contrastive import contrastive_loss, similarities
 from fiber.objectives.masked_language_modeling import token_loss
 from fiber.objectives.matching import matching_labels, matching_loss
-from fiber.tasks.coarse_parameter_groups import CoarseGroupConfig
+from fiber.tasks.coarse.parameter_groups import CoarseGroupConfig
 
 from .caption_entries import caption_entries
 from .classifier_entries import classifier_entries, question_answering_model, visual_reasoning_model

@@ -19,8 +19,8 @@ from fiber.models.drop_block import blank_blocks
 from fiber.models.grounded_detector import GroundedDetector
 from fiber.models.grounding_head import DetectorOutput, flatten_cells
 from fiber.objectives.grounding import GroundingCriterion, GroundingLosses, ImageTargets, centerness_targets
-from fiber.tasks.fine_parameter_groups import FineGroupConfig
-from fiber.tasks.freezing import freeze_image_stages
+from fiber.tasks.fine.freezing import freeze_image_stages
+from fiber.tasks.fine.parameter_groups import FineGroupConfig
 from fiber.tasks.parameter_groups import optimizer_groups
 from fiber.tasks.schedules import Decay, ScheduleConfig, learning_rate_factor, weight_decay_factor
 

@@ -10,10 +10,10 @@ import torch
 from omegaconf import OmegaConf
 
 from fiber.checkpoints.position_bias import resize_position_bias
-from fiber.tasks.coarse_judging import resized_to
-from fiber.tasks.coarse_tasks import COARSE_TASKS
+from fiber.tasks.coarse.judging import resized_to
+from fiber.tasks.coarse.tasks import COARSE_TASKS
 from fiber.tasks.evaluation import evaluate
-from fiber.tasks.fine_tasks import FINE_TASKS
+from fiber.tasks.fine.tasks import FINE_TASKS
 from fiber.tasks.training import train
 from fiber.utils.errors import UserError
 

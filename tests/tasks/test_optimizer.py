@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from fiber.models.grounded_detector import GroundedDetector
-from fiber.tasks.fine_parameter_groups import FineGroupConfig
+from fiber.tasks.fine.parameter_groups import FineGroupConfig
 from fiber.tasks.optimizer import FineOptimizationConfig, RecipeSchedule, configure_optimizer
 from fiber.tasks.schedules import Decay, ScheduleConfig
 

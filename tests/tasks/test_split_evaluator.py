@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from fiber.tasks import split_evaluator
-from fiber.tasks.sheet_evaluator import SheetEvaluator
-from fiber.tasks.sheets import SheetLine, SheetRow
+from fiber.tasks.coarse.sheet_evaluator import SheetEvaluator
+from fiber.tasks.coarse.sheets import SheetLine, SheetRow
 from fiber.utils.errors import UserError
 
 

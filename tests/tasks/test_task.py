@@ -15,7 +15,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.utils.data import DataLoader
 
 from fiber.models.fusion_backbone import FusionBackbone
-from fiber.tasks.coarse_parameter_groups import Kind
+from fiber.tasks.coarse.parameter_groups import Kind
 from fiber.tasks.optimizer import OptimizationConfig
 from fiber.tasks.parameter_groups import GroupRules, ParameterGroup
 from fiber.tasks.schedules import Decay, ScheduleConfig

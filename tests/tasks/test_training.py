@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from fiber.tasks.boxes.detection_evaluator import DetectionEvaluator
+from fiber.tasks.fine.boxes.detection_evaluator import DetectionEvaluator
 from fiber.tasks.training import FIRST_METRICS, train
 
 from .composing import composed

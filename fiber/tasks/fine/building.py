@@ -1,0 +1,223 @@
+"""Runs of the fine stage from their configuration."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from omegaconf import DictConfig, ListConfig, open_dict
+
+from fiber.checkpoints.detector_initialization import initialize_detector
+from fiber.checkpoints.initialization import find_checkpoint_file
+from fiber.checkpoints.model_configs import build_detector_config
+from fiber.checkpoints.run_folder import CONFIG_FILE
+from fiber.checkpoints.trained_run import read_run_config
+from fiber.data.few_shot import FewShotSubset, few_shot_subset
+from fiber.data.grounding_data_module import (
+    FineDataConfig,
+    build_grounding_data,
+    class_prompts,
+    has_fixed_prompt,
+    prompts_of,
+)
+from fiber.data.readers.custom_boxes import warn_of_missing
+from fiber.data.readers.task_readers import BoxReader, DetectionReader, ReferringReader
+from fiber.data.tokenization import TextTokenizer
+from fiber.models.detector_config import DetectorConfig
+from fiber.models.grounded_detector import GroundedDetector
+from fiber.objectives.grounding import GroundingCriterion, GroundingCriterionConfig
+from fiber.tasks.building import (
+    READER_KEYS,
+    RunParts,
+    build_reader,
+    build_tokenizer,
+    load_published_weights,
+    optimization_values,
+)
+from fiber.tasks.fine.boxes.evaluators import SplitJudge, box_evaluator
+from fiber.tasks.fine.boxes.options import BoxEvaluationConfig
+from fiber.tasks.fine.detector_training import DetectorTraining
+from fiber.tasks.fine.freezing import freeze_image_stages
+from fiber.tasks.fine.tasks import FINE_TASKS, PRETRAINING, FineTask
+from fiber.tasks.fine.tuning import Tuning, restrict_training
+from fiber.tasks.judging import find_split
+from fiber.tasks.optimizer import FineOptimizationConfig
+from fiber.tasks.trainer_config import Strategy, TrainerConfig
+from fiber.utils.configs import build_dataclass, convert, plain
+from fiber.utils.errors import UserError
+
+PUBLISHED: Mapping[str, Any] = {"channel_order": "bgr", "query_norm": True, "coarser_sampling": "rewrapped"}
+"""Options of the detector that its weights belong to."""
+FEW_SHOT_FILE = "few_shot.json"
+"""What a run learned from, in its directory."""
+
+
+class Judge(NamedTuple):
+    """What judging a split takes beside the model."""
+
+    tokenizer: TextTokenizer
+    data: FineDataConfig
+    options: BoxEvaluationConfig
+    text_budget: int
+
+    def evaluator(self, reader: BoxReader) -> SplitJudge:
+        """How a split is judged."""
+        most = self.data.max_val_samples
+        return box_evaluator(
+            reader,
+            tokenizer=self.tokenizer,
+            options=self.options,
+            text_budget=self.text_budget,
+            num_samples=len(reader) if most is None else min(most, len(reader)),
+            prompts=class_prompts(reader, self.data) if isinstance(reader, DetectionReader) else None,
+        )
+
+
+def build_detector_training(config: DictConfig, trainer: TrainerConfig, *, resuming: bool) -> RunParts:
+    """Pre-training or a task of the fine stage, with its data.
+
+    Args:
+        config: composed from `configs/train.yaml` with `stage=fine`.
+        trainer: the part of it that depends on the hardware.
+        resuming: weights will come from a checkpoint.
+    """
+    if trainer.compile:
+        raise UserError(
+            "trainer.compile=true: images of the fine stage vary in size, each a graph of its own: leave it."
+        )
+    task = FINE_TASKS.get(config.task.name, PRETRAINING)
+    source = find_checkpoint_file(config.init_from)
+    tuning = convert(Tuning, config.get("tuning", Tuning.FULL), "tuning")
+    settle_detector(config, source, tuning)
+    train, val = build_readers(config)
+    if config.get("final_split") is not None:
+        require_final_split(config, trainer)  # or it would be missed after training
+    tokenizer = build_tokenizer(config.tokenizer, train, source=source)
+    detector = build_detector_config(config, vocab_size=tokenizer.vocab_size)
+    data = fine_data_config(config, trainer, detector)
+    refuse_moving_prompts(tuning, train, data, tokenizer)
+    subset = choose_subset(train, data)
+    data_module = build_grounding_data(
+        data,
+        train=train,
+        val=val,
+        tokenizer=tokenizer,
+        weights=config.data.weights,
+        subset=None if subset is None else subset.indices,
+        even=trainer.strategy is Strategy.FSDP,
+    )
+    judge = Judge(tokenizer, data, evaluation_options(config, task), detector.text_budget)
+    evaluators = [judge.evaluator(reader) for reader in val]
+    model = GroundedDetector(detector)
+    initialization = None
+    if not resuming and source is not None:
+        initialization = initialize_detector(model, source)
+    elif not resuming:
+        load_published_weights(model.backbone, config.model)
+    freeze_image_stages(model.backbone, config.frozen_stages)
+    restrict_training(model, tuning)
+    values = optimization_values(config, num_samples=len(data_module.train_samples))
+    criterion = build_dataclass(GroundingCriterionConfig, plain(config.objective), "objective")
+    module = DetectorTraining(
+        model,
+        criterion=GroundingCriterion(detector, criterion),
+        optimization=build_dataclass(FineOptimizationConfig, values, "optimization"),
+        tokenizer=tokenizer,
+        evaluators=evaluators,
+        monitored=f"val/{evaluators[0].monitored}",
+        warnings=[] if subset is None else subset.warnings(),
+    )
+    if task is not PRETRAINING:  # whose millions of files take minutes to look for
+        for reader in (*train, *val):
+            warn_of_missing(reader)
+    files = {} if subset is None else {FEW_SHOT_FILE: subset.to_json()}
+    return RunParts(
+        module,
+        data_module,
+        initialization,
+        files,
+        check_first=config.get("zero_shot", False),
+        final_split=config.get("final_split"),
+    )
+
+
+def require_final_split(config: DictConfig, trainer: TrainerConfig) -> None:
+    """Raise a UserError if the best model could not be judged in the end."""
+    find_split(config, config.final_split)
+    if trainer.strategy is Strategy.FSDP:
+        raise UserError(
+            f"final_split={config.final_split} judges the whole model, trainer=fsdp keeps it in parts: give "
+            "final_split=null, or trainer=ddp."
+        )
+
+
+def settle_detector(config: DictConfig, source: Path | None, tuning: Tuning) -> None:
+    """Fill in what the recipe leaves open of the detector: as the run in init_from, or as published."""
+    run = source.parent.parent / CONFIG_FILE if source is not None else None
+    earlier = read_run_config(run) if run is not None and run.is_file() else None
+    inherited = earlier.detector if earlier is not None and earlier.stage.name == config.stage.name else PUBLISHED
+    for key in PUBLISHED:
+        if config.detector[key] is None:
+            config.detector[key] = inherited[key]
+    if config.detector.get("prompt_offsets") is None:
+        with open_dict(config.detector):
+            config.detector.prompt_offsets = tuning.trains_prompt or bool(inherited.get("prompt_offsets"))
+
+
+def build_readers(config: DictConfig) -> tuple[list[BoxReader], list[BoxReader]]:
+    """Readers to learn from and to validate on; pre-training may validate on several, a task on one."""
+    task = FINE_TASKS.get(config.task.name, PRETRAINING)
+    val = config.data.val if isinstance(config.data.val, ListConfig) else [config.data.val]
+    train = [build_box_reader(reader, task) for reader in config.data.train]
+    return train, [build_box_reader(reader, task) for reader in val]
+
+
+def build_box_reader(config: DictConfig, task: FineTask) -> BoxReader:
+    """A reader of what the task reads.
+
+    Raises:
+        UserError: it reads something else.
+    """
+    reader = build_reader(config, cast(type[BoxReader], task.reader_kind), wanted=task.wanted)
+    if task.benchmark is not None and isinstance(reader, ReferringReader) and reader.dataset != task.benchmark:
+        raise UserError(f"data: {reader.name} is of {reader.dataset}: give task={reader.dataset}, or other data.")
+    return reader
+
+
+def fine_data_config(config: DictConfig, trainer: TrainerConfig, detector: DetectorConfig) -> FineDataConfig:
+    """How samples become batches."""
+    values = {key: value for key, value in plain(config.data).items() if key not in (*READER_KEYS, "dataset")}
+    values |= {"batch_size": trainer.batch_size, "num_workers": trainer.num_workers, "seed": config.seed}
+    values |= {"text_budget": detector.text_budget, "transform": plain(config.transform)}
+    return build_dataclass(FineDataConfig, values, "data")
+
+
+def refuse_moving_prompts(
+    tuning: Tuning, train: Sequence[BoxReader], data: FineDataConfig, tokenizer: TextTokenizer
+) -> None:
+    """Raise a UserError if a prompt is to be tuned in which no class has a place of its own."""
+    for reader in train if tuning.trains_prompt else ():
+        if isinstance(reader, DetectionReader) and not has_fixed_prompt(prompts_of(reader, data, tokenizer)):
+            raise UserError(
+                f"tuning={tuning} learns an offset of every place in the prompt, but that of {reader.name} changes "
+                "from image to image: give data.negatives.shuffle=false and data.all_classes=true."
+            )
+
+
+def evaluation_options(config: DictConfig, task: FineTask) -> BoxEvaluationConfig:
+    """The task's, where the configuration does not say otherwise."""
+    given = {key: value for key, value in (plain(config).get("evaluation") or {}).items() if value is not None}
+    return build_dataclass(BoxEvaluationConfig, vars(task.options) | given, "evaluation")
+
+
+def choose_subset(train: Sequence[BoxReader], data: FineDataConfig) -> FewShotSubset | None:
+    """What is learned from; None where that is everything.
+
+    Raises:
+        UserError: there are several training sets, or one without classes.
+    """
+    if data.shots is None:
+        return None
+    reader = train[0]
+    if len(train) > 1 or not isinstance(reader, DetectionReader):
+        raise UserError(f"data.shots={data.shots} counts the classes of one training set with classes: leave it null.")
+    return few_shot_subset(reader, shots=data.shots, seed=data.shot_seed, max_images=data.max_train_samples)

@@ -1,0 +1,37 @@
+"""Judging a detector."""
+
+from omegaconf import DictConfig
+
+from fiber.checkpoints.model_configs import build_detector_config
+from fiber.checkpoints.trained_run import RunFiles, read_run_config, read_run_weights
+from fiber.data.data_module import EvaluationDataModule
+from fiber.data.grounding_collate import collate_evaluation
+from fiber.data.grounding_data_module import evaluation_of
+from fiber.data.tokenization import TextTokenizer
+from fiber.models.grounded_detector import GroundedDetector
+from fiber.tasks.fine.building import Judge, build_box_reader, evaluation_options, fine_data_config
+from fiber.tasks.fine.tasks import FINE_TASKS
+from fiber.tasks.judging import Judging, fill, find_split
+from fiber.tasks.trainer_config import TrainerConfig
+
+
+def build_fine_judging(config: DictConfig, files: RunFiles, settings: TrainerConfig, *, split: str) -> Judging:
+    """Model, evaluator and data. Arguments and errors as for `build_coarse_judging`."""
+    task = FINE_TASKS[config.task.name]
+    reader = build_box_reader(find_split(config, split), task)
+    tokenizer = TextTokenizer.from_file(files.tokenizer)
+    detector = build_detector_config(config, vocab_size=tokenizer.vocab_size)
+    data = fine_data_config(config, settings, detector)
+    judge = Judge(tokenizer, data, evaluation_options(config, task), detector.text_budget)
+    trained_for = read_run_config(files.config).task.name
+    model = fill(
+        GroundedDetector(detector),
+        read_run_weights(files.checkpoint),
+        files,
+        task=config.task.name,
+        trained_for=trained_for,
+    )
+    data_module = EvaluationDataModule(
+        data, val=[evaluation_of(reader, data)], val_collate=collate_evaluation, even=False
+    )
+    return Judging(model, judge.evaluator(reader), data_module)
