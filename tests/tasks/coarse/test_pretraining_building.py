@@ -20,7 +20,7 @@ from ..composing import composed
         ("optimization.max_steps=many", "optimization.max_steps='many': give int"),
         ("data.augmentation=blur", "data.augmentation=blur is not one of resize, randaugment"),
         ("max_text_length=1000", "max_text_length=1000 is more than model.text.max_positions allows: 256"),
-        ("data.train.0.num_samples=10", "The training data hold 10 samples, fewer than one batch of 64"),
+        ("data.train.0.num_samples=10", "The training data hold 10 samples, fewer than one step of 64"),
         ("tokenizer=roberta", "tokenizer.path=roberta-base is neither a directory"),
         ("model.pretrained_text=absent", "model.pretrained_text=absent is no local file"),
         ("model.num_fusion_layers=9", "model.num_fusion_layers=9: give 1 to 3"),
