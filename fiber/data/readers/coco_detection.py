@@ -164,8 +164,8 @@ def build_index(
                 image["id"],
                 existing(image_files(image), image, path),
                 [labeled_box(one, class_of, path) for one in content.annotations.get(image["id"], ())],
-                classes_of(image.get("neg_category_ids", ()), class_of),
-                classes_of(image.get("not_exhaustive_category_ids", ()), class_of),
+                classes_of(image, "neg_category_ids", class_of, path),
+                classes_of(image, "not_exhaustive_category_ids", class_of, path),
             )
             for image in images
         ),
@@ -177,12 +177,12 @@ def find_classes(content: CocoContent, path: Path) -> list[dict[str, Any]]:
     for category in content.categories:
         if not isinstance(category.get("name"), str):
             raise UserError(f"{path}: category {category['id']} has no name.")
-    groups = {category.get("supercategory") for category in content.categories if category["id"] != 0}
-    used = {one.get("category_id") for boxes in content.annotations.values() for one in boxes}
+    groups = [category.get("supercategory") for category in content.categories if category["id"] != 0]
+    zero_used = any(one.get("category_id") == 0 for boxes in content.annotations.values() for one in boxes)
     return [
         category
         for category in content.categories
-        if category["name"] != BACKGROUND and not (category["id"] == 0 and category["name"] in groups and 0 not in used)
+        if category["name"] != BACKGROUND and not (category["id"] == 0 and category["name"] in groups and not zero_used)
     ]
 
 
@@ -200,13 +200,20 @@ def labeled_box(annotation: dict[str, Any], class_of: dict[int, int], path: Path
         UserError: its category is unknown.
     """
     category = annotation.get("category_id")
-    if category not in class_of:
-        raise UserError(f"{path}: annotation {annotation.get('id')} is of category {category}, which is no class.")
+    if not isinstance(category, int) or category not in class_of:
+        raise UserError(f"{path}: annotation {annotation.get('id')} is of category {category!r}, which is no class.")
     return LabeledBox(corners(annotation), class_of[category], is_crowd(annotation), annotation.get("area"))
 
 
-def classes_of(category_ids: Sequence[int], class_of: dict[int, int]) -> list[int]:
-    """Places of categories in the list of classes."""
+def classes_of(image: dict[str, Any], key: str, class_of: dict[int, int], path: Path) -> list[int]:
+    """Places of an image's categories in the list of classes; none where it does not name any.
+
+    Raises:
+        UserError: they are no list of whole numbers.
+    """
+    category_ids = image.get(key) or []
+    if not isinstance(category_ids, list) or not all(isinstance(number, int) for number in category_ids):
+        raise UserError(f"{path}: {key} of image {image['id']} is no list of category ids.")
     return [class_of[number] for number in category_ids if number in class_of]
 
 

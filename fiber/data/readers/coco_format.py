@@ -6,6 +6,7 @@
 """
 
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -42,7 +43,7 @@ class CocoContent(NamedTuple):
 
 
 def read_coco(path: Path, *, expected: str, image_keys: Sequence[str] = ()) -> CocoContent:
-    """Read and check a file; annotations and categories may be missing, as in the files of test sets.
+    """Read and check a file; annotations and categories may be missing or null, as in the files of test sets.
 
     Args:
         path: of the file.
@@ -50,17 +51,23 @@ def read_coco(path: Path, *, expected: str, image_keys: Sequence[str] = ()) -> C
         image_keys: what every image must have beside `id`.
 
     Raises:
-        UserError: it is of another format (naming the entry at fault), or holds an id twice.
+        UserError: it is of another format (naming the entry at fault), holds an id twice, or has annotations, none of
+            which is of a listed image.
     """
     content = read_json(path, expected=expected)
-    if not isinstance(content, dict) or not isinstance(content.get("images"), list) or not content["images"]:
+    if not isinstance(content, dict):
         raise UserError(f"{path} lists no images: expected {expected}.")
-    images, annotations = content["images"], content.get("annotations", [])
-    categories = content.get("categories", [])
+    images, annotations, categories = (
+        entries(content, key, path, expected) for key in ("images", "annotations", "categories")
+    )
+    if not images:
+        raise UserError(f"{path} lists no images: expected {expected}.")
     for image in images:
         if missing := {"id", *image_keys} - set(image):
             name = image.get("id", image.get("file_name"))
             raise UserError(f"{path}: image {name} lacks {', '.join(sorted(missing))}: expected {expected}.")
+        if not isinstance(image.get("file_name", ""), str):
+            raise UserError(f"{path}: file_name of image {image['id']} is no text: expected {expected}.")
     check_ids(images, "image", path)
     check_ids(categories, "category", path)
     by_image: dict[int, list[dict[str, Any]]] = defaultdict(list)
@@ -69,7 +76,26 @@ def read_coco(path: Path, *, expected: str, image_keys: Sequence[str] = ()) -> C
         by_image[annotation["image_id"]].append(annotation)
     unlisted = [by_image.pop(number) for number in set(by_image) - {image["id"] for image in images}]
     left_out = LeftOut(sum(map(len, unlisted)), len(annotations), len(unlisted))
+    if annotations and not by_image:
+        raise UserError(
+            f"{path}: none of its {len(annotations)} annotations is of a listed image; the first has image_id "
+            f"{annotations[0]['image_id']!r}, the first image id {images[0]['id']!r}."
+        )
     return CocoContent(sorted(images, key=by_id), dict(by_image), sorted(categories, key=by_id), left_out)
+
+
+def entries(content: dict[str, Any], key: str, path: Path, expected: str) -> list[dict[str, Any]]:
+    """A list of the file; empty where it is missing or null.
+
+    Raises:
+        UserError: it is something else, or an entry is no object.
+    """
+    listed = content.get(key)
+    if listed is None:
+        return []
+    if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
+        raise UserError(f"{path}: {key} is no list of objects: expected {expected}.")
+    return listed
 
 
 def warn_of_left_out(left_out: LeftOut, path: Path) -> None:
@@ -100,12 +126,19 @@ def check_ids(entries: Iterable[dict[str, Any]], kind: str, path: Path) -> None:
 
 def check_annotation(annotation: dict[str, Any], path: Path) -> None:
     """Raise a UserError if this is no box of an image."""
-    number = annotation.get("id")
-    if "image_id" not in annotation:
-        raise UserError(f"{path}: annotation {number} lacks image_id.")
+    number, image, area = annotation.get("id"), annotation.get("image_id"), annotation.get("area")
+    if not isinstance(image, int | str):
+        raise UserError(f"{path}: annotation {number} lacks image_id, a whole number.")
     box = annotation.get("bbox")
-    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(side, int | float) for side in box):
-        raise UserError(f"{path}: annotation {number} of image {annotation['image_id']} has no bbox [x, y, w, h].")
+    if not isinstance(box, list) or len(box) != 4 or not all(map(is_finite, box)):
+        raise UserError(f"{path}: annotation {number} of image {image} has no bbox [x, y, w, h]: it is {box!r}.")
+    if area is not None and not is_finite(area):
+        raise UserError(f"{path}: area of annotation {number} of image {image} is no number: it is {area!r}.")
+
+
+def is_finite(value: Any) -> bool:
+    """Whether this is a number other than NaN and infinity."""
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def corners(annotation: dict[str, Any]) -> Box:

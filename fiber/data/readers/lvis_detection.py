@@ -35,8 +35,8 @@ class LvisDetection(CocoDetection, FederatedReader):
     def image_files(image: dict[str, Any]) -> list[str]:
         files = [image["file_name"]] if "file_name" in image else []
         if "coco_url" in image:
-            *_, folder, name = image["coco_url"].split("/")
-            files += [f"{folder}/{name}", name]
+            parts = str(image["coco_url"]).split("/")[-2:]
+            files += ["/".join(parts), parts[-1]]
         return files
 
     def negative_classes(self, index: int) -> tuple[int, ...]:

@@ -159,6 +159,23 @@ def test_images_to_be_judged_elsewhere_need_no_boxes(tmp_path: Path) -> None:
         (("annotations", 0), box(1, 9, 99, [0, 0, 1, 1]), "annotation 1 is of category 99, which is no class"),
         (("annotations", 0), box(1, 9, 7, [0, 0, 1]), r"annotation 1 of image 9 has no bbox \[x, y, w, h\]"),
         (("annotations", 0), {"id": 1, "bbox": [0, 0, 1, 1]}, "annotation 1 lacks image_id"),
+        (("annotations", 0), box(1, [9], 7, [0, 0, 1, 1]), "annotation 1 lacks image_id"),  # type: ignore[arg-type]
+        (("annotations", 0), box(1, 9, 7, [0, 0, float("nan"), 1]), r"instances\.json: annotation 1 of .* nan, 1\]"),
+        (("annotations", 0), box(1, 9, 7, [0, float("inf"), 1, 1]), "annotation 1 of image 9 has no bbox"),
+        (
+            ("annotations", 0),
+            box(1, 9, 7, [0, 0, 1, 1], area="4"),
+            r"json: area of annotation 1 of image 9 .*: it is '4'",
+        ),
+        (("annotations", 0), box(1, 9, [7], [0, 0, 1, 1]), r"category \[7\], which is no class"),  # type: ignore[arg-type]
+        (("annotations", 0), "box", r"instances\.json: annotations is no list of objects: expected COCO instances"),
+        (("annotations",), {"1": []}, r"instances\.json: annotations is no list of objects"),
+        (("images",), ["a.png"], r"instances\.json: images is no list of objects"),
+        (("images", 1), {"id": 1, "file_name": 7}, r"instances\.json: file_name of image 1 is no text"),
+        (("images", 1), {"id": 1, "file_name": "x", "neg_category_ids": 4}, "neg_category_ids of image 1 is no list"),
+        (("categories",), ["cat"], r"instances\.json: categories is no list of objects"),
+        (("categories",), None, "lists no categories"),
+        (("images",), None, "lists no images: expected COCO instances"),
         (("categories",), [], "lists no categories"),
         (("images",), [], "lists no images: expected COCO instances"),
     ],
@@ -171,6 +188,24 @@ def test_faults_are_named(tmp_path: Path, place: tuple[Any, ...], change: Any, m
     target[place[-1]] = change
     with pytest.raises(UserError, match=message):
         read(tmp_path, content)
+
+
+def test_null_annotations_and_areas_are_missing_ones(tmp_path: Path) -> None:
+    content = small_file()
+    content["annotations"][0]["area"] = None
+    assert read(tmp_path, content).objects(3)[0].area is None
+    content["annotations"] = None
+    assert totals(read(tmp_path, content, training=False)) == (5, 0, 0)
+
+
+def test_annotations_none_of_which_is_of_a_listed_image_are_an_error(tmp_path: Path) -> None:
+    content = small_file()
+    for annotation in content["annotations"]:
+        annotation["image_id"] = str(annotation["image_id"])
+    message = r"instances\.json: none of its 8 annotations is of a listed image; the first has image_id '9', .* id 9\."
+    for training in (True, False):
+        with pytest.raises(UserError, match=message):
+            read(tmp_path, content, training=training)
 
 
 def test_missing_folders_and_images_are_named(tmp_path: Path) -> None:
