@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from fiber.data.readers.annotation_index import AnnotationIndex, IndexContent
+from fiber.data.readers.coco_extent import Extent, measure_extent, require_pixels, warn_of_extent
 from fiber.data.readers.coco_format import (
     CocoContent,
     LeftOut,
@@ -22,7 +23,7 @@ from fiber.data.readers.coco_format import (
 from fiber.data.readers.files import load_rgb, require_folder
 from fiber.data.readers.task_readers import DetectionReader
 from fiber.data.records import LabeledBox
-from fiber.detection.prompts import BACKGROUND
+from fiber.detection.prompts import BACKGROUND, clean_name
 from fiber.utils.errors import UserError
 
 EXPECTED = (
@@ -30,7 +31,7 @@ EXPECTED = (
     '"annotations": [{"image_id", "category_id", "bbox"}], "categories": [{"id", "name"}]}'
 )
 
-INDEX_VERSION = 2
+INDEX_VERSION = 3
 """Of `FileDetails` and `ImageRecord`."""
 
 
@@ -44,6 +45,8 @@ class FileDetails(NamedTuple):
     """LVIS: r, c or f."""
     left_out: Sequence[int]
     """Fields of `LeftOut`."""
+    extent: Sequence[int]
+    """Fields of `Extent`."""
 
 
 class ImageRecord(NamedTuple):
@@ -65,7 +68,7 @@ class CocoDetection(DetectionReader):
 
     A background is no class: a category named `__background__`, or one of id 0 without boxes that is but the group of
     the others, as Roboflow exports have. Annotations of images that the file does not list are left out, with one
-    warning.
+    warning; another warning says if many boxes reach beyond their image.
 
     Args:
         annotation_file: such as `annotations/instances_train2017.json`; boxes may be missing where models are judged.
@@ -75,10 +78,12 @@ class CocoDetection(DetectionReader):
 
     Raises:
         UserError: a missing file or folder, a file of another format, an id that occurs twice, a category without a
-            name, a box of an unknown category, or no image to train on.
+            name, two of one name, a box of an unknown category, boxes that are not in pixels, or no image to train on.
     """
 
     layout = "coco detection"
+    distinct_words: ClassVar[bool] = True
+    """Whether names of classes must differ in what is asked for, not in parentheses and underscores alone."""
 
     def __init__(
         self, annotation_file: str, *, image_folder: str, training: bool = True, keep_empty: bool = True
@@ -88,12 +93,19 @@ class CocoDetection(DetectionReader):
         self.index = AnnotationIndex(
             self.annotation_file,
             layout=f"{self.layout}, version {INDEX_VERSION}, training={training}, keep_empty={keep_empty}",
-            build=partial(build_index, image_files=self.image_files, training=training, keep_empty=keep_empty),
+            build=partial(
+                build_index,
+                image_files=self.image_files,
+                training=training,
+                keep_empty=keep_empty,
+                distinct_words=self.distinct_words,
+            ),
         )
         require_folder(self.folder, expected=f"the images of {self.annotation_file.name}")
         details = FileDetails(*self.index.details)
         self.classes, self.category_ids = tuple(details.classes), tuple(details.category_ids)
         warn_of_left_out(LeftOut(*details.left_out), self.annotation_file)
+        warn_of_extent(Extent(*details.extent), self.annotation_file)
 
     @staticmethod
     def image_files(image: dict[str, Any]) -> list[str]:
@@ -133,7 +145,12 @@ class CocoDetection(DetectionReader):
 
 
 def build_index(
-    path: Path, *, image_files: Callable[[dict[str, Any]], list[str]], training: bool, keep_empty: bool
+    path: Path,
+    *,
+    image_files: Callable[[dict[str, Any]], list[str]],
+    training: bool,
+    keep_empty: bool,
+    distinct_words: bool,
 ) -> IndexContent:
     """Parse an annotation file.
 
@@ -141,9 +158,10 @@ def build_index(
         UserError: as `CocoDetection` says.
     """
     content = read_coco(path, expected=EXPECTED)
-    categories = find_classes(content, path)
+    categories = find_classes(content, path, distinct_words=distinct_words)
     if not categories:
         raise UserError(f"{path} lists no categories: expected {EXPECTED}.")
+    require_pixels(content, path)
     class_of = {category["id"]: place for place, category in enumerate(categories)}
     images = content.images
     if training:
@@ -155,6 +173,7 @@ def build_index(
         [category["id"] for category in categories],
         [category.get("frequency") for category in categories],
         content.left_out,
+        measure_extent(content, path),
     )
     return IndexContent(
         details=details,
@@ -172,18 +191,32 @@ def build_index(
     )
 
 
-def find_classes(content: CocoContent, path: Path) -> list[dict[str, Any]]:
-    """Categories without the background."""
+def find_classes(content: CocoContent, path: Path, *, distinct_words: bool) -> list[dict[str, Any]]:
+    """Categories without the background.
+
+    Raises:
+        UserError: one has no name, or two have the same.
+    """
     for category in content.categories:
         if not isinstance(category.get("name"), str):
             raise UserError(f"{path}: category {category['id']} has no name.")
     groups = [category.get("supercategory") for category in content.categories if category["id"] != 0]
     zero_used = any(one.get("category_id") == 0 for boxes in content.annotations.values() for one in boxes)
-    return [
+    classes = [
         category
         for category in content.categories
         if category["name"] != BACKGROUND and not (category["id"] == 0 and category["name"] in groups and not zero_used)
     ]
+    first: dict[str, dict[str, Any]] = {}
+    for category in classes:
+        words = clean_name(category["name"]).strip() if distinct_words else category["name"]
+        other = first.setdefault(words, category)
+        if other is not category:
+            raise UserError(
+                f"{path}: categories {other['id']} ({other['name']!r}) and {category['id']} ({category['name']!r}) are "
+                f"both asked for as {words!r}: rename one, or merge them."
+            )
+    return classes
 
 
 def is_valid(annotations: Sequence[dict[str, Any]], keep_empty: bool) -> bool:

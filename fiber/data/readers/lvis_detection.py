@@ -20,6 +20,7 @@ class LvisDetection(CocoDetection, FederatedReader):
     """
 
     layout = "lvis detection 1"
+    distinct_words = False  # bow_(weapon) and bow_(decorative_ribbons) are both asked for as "bow"
 
     def __init__(
         self, annotation_file: str, *, image_folder: str, training: bool = True, keep_empty: bool = True

@@ -1,5 +1,6 @@
 """Boxes in COCO's layout: COCO and LVIS, real samples and files that are not what they should be."""
 
+import contextlib
 import json
 import pickle
 from pathlib import Path
@@ -272,6 +273,8 @@ def test_annotations_of_unlisted_images_are_left_out_with_one_warning(
 ) -> None:
     content = small_file()
     content["annotations"] += [box(9, 77, 7, [0, 0, 9, 9]), box(10, 78, 4, [0, 0, 9, 9])]
+    for image in content["images"]:
+        image["height"] = image["width"] = None
     for _ in range(2):  # parsed, then from the index
         caplog.clear()
         assert totals(read(tmp_path, content, training=False)) == (5, 7, 1)
@@ -282,6 +285,57 @@ def test_annotations_of_unlisted_images_are_left_out_with_one_warning(
     content["annotations"] = content["annotations"][:7]
     read(tmp_path, content)
     assert not caplog.messages
+
+
+def test_boxes_as_two_corners_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    content = small_file()
+    content["images"] = [{"id": 1, "file_name": "1.png", "height": 50, "width": 80}, {"id": 2, "file_name": "2.png"}]
+    corners = [[60, 10, 75, 30], [1, 30, 50, 45], [-1, -1, 82, 52]]  # the last reaches one pixel too far, not more
+    fitting = [[10, 10, 20, 20]] * 16
+    content["annotations"] = [box(number, 1, 7, one) for number, one in enumerate(corners + fitting)]
+    content["annotations"].append(box(99, 2, 7, [500, 500, 900, 900]))  # of unknown size
+    for _ in range(2):  # parsed, then from the index
+        caplog.clear()
+        read(tmp_path, content)
+        assert caplog.messages == [
+            f"2 of 19 boxes of {tmp_path / 'instances.json'} reach beyond their image: is bbox [x, y, width, height] "
+            "in pixels?"
+        ]
+    caplog.clear()
+    content["annotations"].append(box(100, 1, 7, [0, 0, 80, 50]))
+    read(tmp_path, content)  # 2 of 20, as may be
+    assert not caplog.messages
+
+
+def test_boxes_in_shares_of_the_image_are_an_error(tmp_path: Path) -> None:
+    content = small_file()
+    content["annotations"] = [box(1, 9, 7, [0.5, 0.25, 0.125, 1]), box(2, 1, 7, [0, 0, 0.5, 0.5])]
+    with pytest.raises(UserError, match=r"instances\.json: all boxes lie within 0 and 1: .* is expected in pixels"):
+        read(tmp_path, content, training=False)
+    content["annotations"].append(box(3, 1, 7, [0, 0, 2, 1]))
+    assert len(read(tmp_path, content, training=False)) == 5
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("cat", "cat"), ("crane_(bird)", "crane (machine)"), ("hot_dog", "hot dog")]
+)
+def test_classes_of_one_name_are_an_error(tmp_path: Path, one: str, other: str) -> None:
+    content = small_file()
+    content["categories"][0]["name"], content["categories"][2]["name"] = one, other
+    with pytest.raises(
+        UserError, match=r"instances\.json: categories 7 \('.*'\) and 11 \('.*'\) are both asked for as"
+    ):
+        read(tmp_path, content)
+
+
+@pytest.mark.parametrize(("other", "fits"), [("bow_(decorative_ribbons)", True), ("bow_(weapon)", False)])
+def test_lvis_has_classes_whose_words_are_the_same(tmp_path: Path, other: str, fits: bool) -> None:
+    content = small_file()
+    content["categories"] = [
+        {"id": number, "name": name, "frequency": "r"} for number, name in [(4, "bow_(weapon)"), (7, other)]
+    ]
+    with contextlib.nullcontext() if fits else pytest.raises(UserError, match=r"categories 4 .* and 7"):
+        LvisDetection(write(tmp_path, content), image_folder=str(tmp_path), training=False)
 
 
 def test_missing_images_are_listed(tmp_path: Path) -> None:
