@@ -139,9 +139,9 @@ class CocoDetection(DetectionReader):
         location = self.location(index)
         return load_rgb(Path(location), location)
 
-    def missing_images(self) -> list[str]:
-        """Locations of the images whose file does not exist; looks for every one."""
-        return [place for place in map(self.location, range(len(self))) if not Path(place).is_file()]
+    def missing_images(self, count: int) -> list[str]:
+        """Locations of those of the first `count` images whose file does not exist; looks for every one."""
+        return [place for place in map(self.location, range(count)) if not Path(place).is_file()]
 
 
 def build_index(

@@ -1,6 +1,5 @@
 """The user's own boxes: finds what lies in a folder, and reads it."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,9 +10,7 @@ from fiber.data.readers.odinw import ANNOTATION_FILES
 from fiber.data.readers.task_readers import BoxReader
 from fiber.utils.errors import UserError
 
-log = logging.getLogger(__name__)
-
-FOLDERS = {"train": ("train",), "val": ("valid", "val")}
+FOLDERS = {"train": ("train",), "val": ("valid", "val"), "test": ("test",)}
 """Where annotations lie beside the images of a split."""
 
 
@@ -35,9 +32,11 @@ def custom_boxes(data_dir: str, split: str) -> BoxReader:
     3. `train.json` and `val.json`, with the images in `images/train/`, `train/`, `images/` or `data_dir` itself;
     4. `train.jsonl` and `val.jsonl` as `GroundingJsonl` reads them, images relative to `data_dir`.
 
+    The split `test` lies beside them in the same way.
+
     Args:
         data_dir: the folder.
-        split: `train` or `val`.
+        split: `train`, `val` or `test`.
 
     Returns:
         `CocoDetection` or, of the fourth, `GroundingJsonl`.
@@ -129,47 +128,3 @@ def read_coco_boxes(found: FoundFile, split: str) -> CocoDetection:
     files = reader.record(0).files
     reader.folder = next((one for one in folders if any((one / file).is_file() for file in files)), folders[0])
     return reader
-
-
-class MissingImages(NamedTuple):
-    """Images that a reader lists and that do not exist."""
-
-    missing: int
-    listed: int
-    first: str
-    """Location of the first missing one; empty if all exist."""
-
-
-def check_images(reader: CocoDetection) -> MissingImages:
-    """Look for the file of every image.
-
-    Raises:
-        UserError: none of them exists.
-    """
-    missing = reader.missing_images()
-    if missing and len(missing) == len(reader):
-        raise UserError(
-            f"{reader.annotation_file}: none of its {len(missing)} images exists, the first would be {missing[0]}. "
-            "Is the folder of images right?"
-        )
-    return MissingImages(len(missing), len(reader), missing[0] if missing else "")
-
-
-def warn_of_missing(reader: BoxReader) -> None:
-    """Say before training how many images of a file in COCO's layout are missing; other readers are not looked at.
-
-    Raises:
-        UserError: all of them.
-    """
-    if not isinstance(reader, CocoDetection):
-        return
-    missing, listed, first = check_images(reader)
-    if missing:
-        log.warning(
-            "%d of %d images of %s are missing, the first is %s: training passes over them up to data.max_broken, "
-            "evaluation stops at the first",
-            missing,
-            listed,
-            reader.annotation_file,
-            first,
-        )

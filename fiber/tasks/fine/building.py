@@ -19,7 +19,7 @@ from fiber.data.grounding_data_module import (
     has_fixed_prompt,
     prompts_of,
 )
-from fiber.data.readers.custom_boxes import warn_of_missing
+from fiber.data.readers.missing_images import check_missing
 from fiber.data.readers.task_readers import BoxReader, DetectionReader, ReferringReader
 from fiber.data.tokenization import TextTokenizer
 from fiber.models.detector_config import DetectorConfig
@@ -127,8 +127,11 @@ def build_detector_training(config: DictConfig, trainer: TrainerConfig, *, resum
         warnings=[] if subset is None else subset.warnings(),
     )
     if task is not PRETRAINING:  # whose millions of files take minutes to look for
-        for reader in (*train, *val):
-            warn_of_missing(reader)
+        most = data.max_train_samples if subset is None else None  # a subset's are anywhere
+        for reader in train:
+            check_missing(reader, allowed_share=data.max_broken, max_samples=most)
+        for reader in val:
+            check_missing(reader, allowed_share=0.0, max_samples=data.max_val_samples)
     files = {} if subset is None else {FEW_SHOT_FILE: subset.to_json()}
     return RunParts(
         module,

@@ -7,6 +7,7 @@ from fiber.checkpoints.trained_run import RunFiles, read_run_config, read_run_we
 from fiber.data.data_module import EvaluationDataModule
 from fiber.data.grounding_collate import collate_evaluation
 from fiber.data.grounding_data_module import evaluation_of
+from fiber.data.readers.missing_images import check_missing
 from fiber.data.tokenization import TextTokenizer
 from fiber.models.grounded_detector import GroundedDetector
 from fiber.tasks.fine.building import Judge, build_box_reader, evaluation_options, fine_data_config
@@ -22,6 +23,7 @@ def build_fine_judging(config: DictConfig, files: RunFiles, settings: TrainerCon
     tokenizer = TextTokenizer.from_file(files.tokenizer)
     detector = build_detector_config(config, vocab_size=tokenizer.vocab_size)
     data = fine_data_config(config, settings, detector)
+    check_missing(reader, allowed_share=0.0, max_samples=data.max_val_samples)
     judge = Judge(tokenizer, data, evaluation_options(config, task), detector.text_budget)
     trained_for = read_run_config(files.config).task.name
     model = fill(

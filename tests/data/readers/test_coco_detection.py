@@ -343,12 +343,13 @@ def test_missing_images_are_listed(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     for name in ("1.png", "sub/9.png"):
         Image.new("RGB", (2, 2)).save(tmp_path / name)
-    assert reader.missing_images() == [str(tmp_path / name) for name in ("2.png", "3.png", "5.png")]
+    assert reader.missing_images(5) == [str(tmp_path / name) for name in ("2.png", "3.png", "5.png")]
+    assert reader.missing_images(2) == [str(tmp_path / "2.png")]
 
 
 def test_real_lvis_images_are_all_there(shared: Path) -> None:
     mini = shared / "data/mini"
     file = str(mini / "lvis/lvis_v0.5_val_mini.json")
-    assert LvisDetection(file, image_folder=str(mini / "coco/val2014"), training=False).missing_images() == []
+    assert LvisDetection(file, image_folder=str(mini / "coco/val2014"), training=False).missing_images(3) == []
     elsewhere = LvisDetection(file, image_folder=str(mini / "coco/train2014"), training=False)
-    assert len(elsewhere.missing_images()) == 3
+    assert len(elsewhere.missing_images(3)) == 3

@@ -1,7 +1,6 @@
 """The user's own folders: every layout that is found, and what is said where none is."""
 
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from PIL import Image
 
 from fiber.data.readers.coco_detection import CocoDetection
-from fiber.data.readers.custom_boxes import MissingImages, check_images, custom_boxes, warn_of_missing
+from fiber.data.readers.custom_boxes import custom_boxes
 from fiber.data.readers.grounding_jsonl import GroundingJsonl
 from fiber.utils.errors import UserError
 
@@ -48,6 +47,9 @@ def picture(path: Path) -> None:
         ("train", "train.json", "train/a.png"),
         ("val", "val.json", "images/a.png"),
         ("val", "val.json", "a.png"),
+        ("test", "test/_annotations.coco.json", "test/a.png"),
+        ("test", "annotations/instances_test2017.json", "test2017/a.png"),
+        ("test", "test.json", "images/test/a.png"),
     ],
 )
 def test_coco_layouts_are_found_with_their_images(tmp_path: Path, split: str, annotations: str, image: str) -> None:
@@ -96,14 +98,15 @@ def test_training_leaves_out_specks_and_validation_keeps_all(tmp_path: Path) -> 
     content["annotations"].append({"id": 2, "image_id": 1, "category_id": 3, "bbox": [0, 0, 1, 5]})
     write(tmp_path / "train.json", content)
     write(tmp_path / "val.json", content)
-    assert [len(custom_boxes(str(tmp_path), split)) for split in ("train", "val")] == [1, 2]
+    write(tmp_path / "test.json", content)
+    assert [len(custom_boxes(str(tmp_path), split)) for split in ("train", "val", "test")] == [1, 2, 2]
 
 
 def test_the_raccoons_are_such_a_folder(shared: Path) -> None:
     folder = shared / "data/mini/odinw/Raccoon/Raccoon.v2-raw.coco"
     train, val = (custom_boxes(str(folder), split) for split in ("train", "val"))
     assert (train.name, len(train), len(val)) == ("Raccoon.v2-raw.coco train", 14, 4)
-    assert isinstance(val, CocoDetection) and val.missing_images() == []
+    assert isinstance(val, CocoDetection) and val.missing_images(4) == []
 
 
 def test_a_folder_without_annotations_is_told_every_place_that_was_looked_at(tmp_path: Path) -> None:
@@ -127,7 +130,9 @@ def test_training_data_alone_are_told_what_to_add(tmp_path: Path) -> None:
 
 
 def test_other_faults_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="split='test': choose from train, val"):
+    with pytest.raises(UserError, match="split='valid': choose from train, val, test"):
+        custom_boxes(str(tmp_path), "valid")
+    with pytest.raises(UserError, match=r"no annotations of the split test: looked for .*test\.jsonl"):
         custom_boxes(str(tmp_path), "test")
     with pytest.raises(UserError, match="absent is no folder: give the one"):
         custom_boxes(str(tmp_path / "absent"), "val")
@@ -137,23 +142,3 @@ def test_other_faults_are_named(tmp_path: Path) -> None:
     write(tmp_path / "annotations/instances_val2017.json", coco("a.png"))
     with pytest.raises(UserError, match=r"holds instances_val2014\.json, instances_val2017\.json: leave one"):
         custom_boxes(str(tmp_path), "val")
-
-
-def test_missing_images_are_counted_and_warned_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    write(tmp_path / "val.json", coco("a.png", "b.png", "c.png"))
-    reader = custom_boxes(str(tmp_path), "val")
-    assert isinstance(reader, CocoDetection)
-    with pytest.raises(UserError, match=r"val\.json: none of its 3 images exists, the first would be .*a\.png"):
-        warn_of_missing(reader)
-    picture(tmp_path / "b.png")
-    assert reader.missing_images() == [str(tmp_path / "a.png"), str(tmp_path / "c.png")]
-    assert check_images(reader) == MissingImages(2, 3, str(tmp_path / "a.png"))
-    with caplog.at_level(logging.WARNING):
-        warn_of_missing(reader)
-        picture(tmp_path / "a.png")
-        picture(tmp_path / "c.png")
-        warn_of_missing(reader)
-    (message,) = caplog.messages
-    assert message.startswith(
-        f"2 of 3 images of {tmp_path / 'val.json'} are missing, the first is {tmp_path / 'a.png'}:"
-    )
