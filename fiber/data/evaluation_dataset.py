@@ -81,9 +81,21 @@ class GroundingEvaluation(EvaluationDataset):
 
 
 class DetectionEvaluation(EvaluationDataset):
-    """Objects; labels are the reader's classes."""
+    """Objects; labels are the reader's classes. Arguments and errors as for `EvaluationDataset`.
+
+    Raises:
+        UserError: also if no image has an object, other than crowds.
+    """
 
     reader: DetectionReader
+
+    def __init__(self, reader: DetectionReader, *, transform: GroundingTransform, max_samples: int | None = None):
+        super().__init__(reader, transform=transform, max_samples=max_samples)
+        if all(item.is_crowd for index in range(len(self)) for item in reader.objects(index)):
+            first = (
+                f" in its first {len(self)} images: raise data.max_val_samples, or" if len(self) < len(reader) else ":"
+            )
+            raise UserError(f"{reader.name} has no boxes to judge by{first} give a split with annotations.")
 
     def prompt(self, index: int) -> None:
         return None

@@ -1,5 +1,7 @@
 """What is asked of a validation image and what is to be found."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 
@@ -56,6 +58,29 @@ def test_a_broken_image_cannot_be_left_out() -> None:
     dataset = GroundingEvaluation(MemoryCaptions(BEACH_SCENE, broken=(0,)), transform=TRANSFORM)
     with pytest.raises(UserError, match=r"memory: cannot evaluate without 0\.png: cut short"):
         dataset[SampleKey(0, 0)]
+
+
+@pytest.mark.parametrize("objects", [[], [LabeledBox(MEN, 0, is_crowd=True)]])
+def test_objects_to_judge_by_are_needed(objects: list[LabeledBox]) -> None:
+    reader = MemoryObjects(objects, [], [LabeledBox(MEN, 2)])
+    assert len(DetectionEvaluation(reader, transform=TRANSFORM)) == 3
+    with pytest.raises(UserError, match=r"memory has no boxes to judge by in its first 2 images: raise data\.max_val"):
+        DetectionEvaluation(reader, transform=TRANSFORM, max_samples=2)
+    with pytest.raises(UserError, match="memory has no boxes to judge by: give a split with annotations"):
+        DetectionEvaluation(MemoryObjects(objects), transform=TRANSFORM)
+
+
+def test_only_images_up_to_the_first_object_are_looked_at() -> None:
+    class Counting(MemoryObjects):
+        asked = 0
+
+        def objects(self, index: int) -> Sequence[LabeledBox]:
+            self.asked += 1
+            return super().objects(index)
+
+    reader = Counting([], [LabeledBox(MEN, 2)], *[[]] * 9)
+    DetectionEvaluation(reader, transform=TRANSFORM)
+    assert reader.asked == 2
 
 
 def test_no_image_is_refused() -> None:
