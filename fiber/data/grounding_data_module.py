@@ -65,6 +65,9 @@ class FineDataConfig(LoaderConfig):
     def __post_init__(self) -> None:
         if self.copies is not None and self.copies < 1:
             raise UserError(f"data.copies={self.copies}: give 1 or more.")
+        for key, limit in (("max_train_samples", self.max_train_samples), ("max_val_samples", self.max_val_samples)):
+            if limit is not None and limit < 1:
+                raise UserError(f"data.{key}={limit}: give 1 or more, or null for all.")
 
     @property
     def num_copies(self) -> int:

@@ -94,6 +94,12 @@ def test_only_the_first_samples_of_every_set_are_used() -> None:
     assert sorted(batch.num_boxes) == [1, 1, 3, 3]
 
 
+@pytest.mark.parametrize("key", ["max_train_samples", "max_val_samples"])
+def test_at_least_one_sample_is_used(key: str) -> None:
+    with pytest.raises(UserError, match=rf"data\.{key}=0: give 1 or more, or null for all"):
+        data(MemoryObjects([BOX]), **{key: 0})  # type: ignore[arg-type]
+
+
 def test_weights_reach_the_mixture() -> None:
     module = data(MemoryCaptions(*[BEACH_SCENE] * 40), MemoryObjects(*[[BOX]] * 40), weights=[1e-9, 1.0], batch_size=8)
     assert {count for batch in training_batches(module) for count in batch.num_boxes} == {1}
