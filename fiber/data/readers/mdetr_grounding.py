@@ -57,10 +57,6 @@ class EntryRecord(NamedTuple):
     """Spans of every phrase that is judged."""
     dataset_name: str
     """Such as `refcoco`; empty where the file does not say."""
-    original_img_id: int | str | None
-    """The picture's own id, which its captions share."""
-    sentence_id: int | str | None
-    """Which of the picture's captions this is."""
 
 
 class MdetrGrounding(GroundingReader):
@@ -92,7 +88,7 @@ class MdetrGrounding(GroundingReader):
         self.name = self.annotation_file.stem
         self.index = AnnotationIndex(
             self.annotation_file,
-            layout=f"mdetr grounding 2, with_crowds={self.with_crowds}",
+            layout=f"mdetr grounding 3, with_crowds={self.with_crowds}",
             build=partial(build_index, with_crowds=self.with_crowds),
         )
         sources = self.details.sources
@@ -225,8 +221,6 @@ def build_index(path: Path, *, with_crowds: bool) -> IndexContent:
                 [SpannedBox(spans_of(one, path), corners(one)) for one in boxes[image["id"]]],
                 judged_spans(image, path),
                 image.get("dataset_name") or "",
-                image.get("original_img_id"),
-                image.get("sentence_id"),
             )
             for image in content.images
         ),

@@ -222,16 +222,6 @@ def test_the_benchmark_must_be_named_where_the_file_does_not(tmp_path: Path) -> 
     assert read_referring(tmp_path, content, dataset="refcocog").dataset == "refcocog"
 
 
-def test_entries_keep_their_picture_and_sentence(shared: Path) -> None:
-    mini = shared / "data/mini"
-    file = mini / "derived_grounding/flickr_separateGT_val.json"
-    reader = MdetrGrounding(str(file), image_folder=str(mini / "coco/val2017"))
-    first = json.loads(file.read_text())["images"][0]
-    record = reader.record(0)
-    assert (record.original_img_id, record.sentence_id) == (first["original_img_id"], first["sentence_id"]) == (139, 1)
-    assert record.dataset_name == "flickr"
-
-
 def test_annotations_of_unlisted_captions_are_left_out_with_one_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
