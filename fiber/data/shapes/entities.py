@@ -5,7 +5,7 @@ from fiber.data.shapes.phrases import ShapesPhrases
 
 
 class ShapesEntities(ShapesPhrases, EntitiesReader):
-    """The samples of `ShapesPhrases`; a phrase's type is the shape it names. Arguments as for `ShapesWorld`."""
+    """The samples of `ShapesPhrases`; a phrase's type is the shape it names. Arguments as for `ShapesPhrases`."""
 
     def phrase_types(self, index: int) -> tuple[tuple[str, ...], ...]:
         """Plural of every phrase's shape, such as `circles`."""
