@@ -15,6 +15,8 @@ def worded_classes(
     classes: Sequence[str],
     default: Sequence[str | ClassPrompt],
     prompts: Sequence[Any] | None,
+    *,
+    reader_name: str,
     where: str = "data.prompts",
 ) -> Sequence[str | ClassPrompt]:
     """What to ask for each class.
@@ -24,6 +26,7 @@ def worded_classes(
         default: what to ask unless the user says otherwise, one entry per class.
         prompts: the user's words, one entry per class in their order: a text, or a mapping with `name` and, if wanted,
             `prefix` and `suffix`; None = the default.
+        reader_name: of the data set, for messages.
         where: the key that holds them, for messages.
 
     Raises:
@@ -34,7 +37,7 @@ def worded_classes(
     if isinstance(prompts, str) or len(prompts) != len(classes):
         given = "one text" if isinstance(prompts, str) else f"{len(prompts)} entries"
         raise UserError(
-            f"{where} has {given} for {len(classes)} classes: give one entry per class, in the order "
+            f"{reader_name}: {where} has {given} for {len(classes)} classes: give one entry per class, in the order "
             f"{shortened(classes)}."
         )
     return tuple(worded(entry, f"{where}[{place}] ({classes[place]})") for place, entry in enumerate(prompts))

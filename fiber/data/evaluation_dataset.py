@@ -89,7 +89,9 @@ class DetectionEvaluation(EvaluationDataset):
 
     reader: DetectionReader
 
-    def __init__(self, reader: DetectionReader, *, transform: GroundingTransform, max_samples: int | None = None):
+    def __init__(
+        self, reader: DetectionReader, *, transform: GroundingTransform, max_samples: int | None = None
+    ) -> None:
         super().__init__(reader, transform=transform, max_samples=max_samples)
         if all(item.is_crowd for index in range(len(self)) for item in reader.objects(index)):
             first = (

@@ -134,12 +134,7 @@ def prompts_of(reader: DetectionReader, config: FineDataConfig, tokenizer: TextT
     words = class_prompts(reader, config)
     every = config.all_classes
     if every is None:
-        lengths = prompt_lengths(
-            words,
-            count_tokens=tokenizer.count,
-            shuffle=config.negatives.shuffle,
-            separator=config.negatives.separator,
-        )
+        lengths = prompt_lengths(words, count_tokens=tokenizer.count, shuffle=config.negatives.shuffle)
         every = all(length <= config.text_budget for length in lengths)
     if every:
         return AllClassesPrompter(
@@ -147,7 +142,6 @@ def prompts_of(reader: DetectionReader, config: FineDataConfig, tokenizer: TextT
             count_tokens=tokenizer.count,
             shuffle=config.negatives.shuffle,
             token_budget=config.text_budget,
-            separator=config.negatives.separator,
         )
     if config.prompts is not None:
         raise UserError("data.prompts words every class, but training samples classes: give data.all_classes=true.")
@@ -166,11 +160,13 @@ def class_prompts(reader: DetectionReader, config: FineDataConfig) -> Sequence[s
     Raises:
         UserError: the user's are not as many as there are classes.
     """
-    return worded_classes(reader.classes, reader.class_prompts, config.prompts)
+    return worded_classes(reader.classes, reader.class_prompts, config.prompts, reader_name=reader.name)
 
 
 def evaluation_of(reader: BoxReader, config: FineDataConfig) -> EvaluationDataset:
     """A reader's images to be judged on."""
-    kinds = {GroundingReader: GroundingEvaluation, DetectionReader: DetectionEvaluation}
-    kind = next(kind for base, kind in kinds.items() if isinstance(reader, base))
-    return kind(reader, transform=GroundingTransform(config.val_transform), max_samples=config.max_val_samples)
+    transform = GroundingTransform(config.val_transform)
+    if isinstance(reader, GroundingReader):
+        return GroundingEvaluation(reader, transform=transform, max_samples=config.max_val_samples)
+    assert isinstance(reader, DetectionReader)
+    return DetectionEvaluation(reader, transform=transform, max_samples=config.max_val_samples)

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fiber.detection.prompts import BACKGROUND, SEPARATOR, ClassPrompt, Prompt, class_prompt, clean_name
+from fiber.detection.prompts import BACKGROUND, SEPARATOR, ClassPrompt, Prompt, class_prompt, clean_name, require_names
 from fiber.detection.token_budget import SPECIAL_TOKENS, TEXT_LENGTH, CountTokens, check_budget
 from fiber.utils.errors import UserError
 
@@ -53,7 +53,6 @@ class NegativeSampling:
     """Classes stand in random order; otherwise in that of the data set."""
     token_budget: int = TEXT_LENGTH
     """Tokens of a prompt at most, `<s>` and `</s>` included."""
-    separator: str = SEPARATOR
 
     def __post_init__(self) -> None:
         probabilities = (self.one_negative, self.no_negatives, self.all_negatives)
@@ -85,10 +84,10 @@ class PromptSampler:
     """
 
     def __init__(self, classes: Sequence[str], config: NegativeSampling, *, count_tokens: CountTokens) -> None:
-        class_prompt(classes)  # refuses blank names
+        require_names(classes)
         self.config = config
         self.names = [clean_name(name) for name in classes]
-        self.costs = np.array([count_tokens(name + config.separator) for name in self.names], dtype=np.int64)
+        self.costs = np.array([count_tokens(name + SEPARATOR) for name in self.names], dtype=np.int64)
         self.candidates = np.array(real_classes(classes), dtype=np.int64)
         self.is_candidate = np.isin(np.arange(len(classes)), self.candidates)
 
@@ -105,7 +104,7 @@ class PromptSampler:
         labels = np.concatenate([negatives, kept])
         labels = rng.permutation(labels) if self.config.shuffle else np.sort(labels)
         names = [self.names[label] for label in labels]
-        prompt = class_prompt(names, separator=self.config.separator, clean=False)
+        prompt = class_prompt(names, clean=False)
         return SampledPrompt(prompt, tuple(labels.tolist()))
 
     def draw_negatives(self, positives: NDArray[np.int64], room: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -138,7 +137,6 @@ class AllClassesPrompter:
         count_tokens: the model's count.
         shuffle: a random order for every image; otherwise that of the data set.
         token_budget: tokens at most, `<s>` and `</s>` included.
-        separator: between classes.
 
     Raises:
         UserError: the classes need more tokens.
@@ -151,14 +149,12 @@ class AllClassesPrompter:
         count_tokens: CountTokens,
         shuffle: bool,
         token_budget: int = TEXT_LENGTH,
-        separator: str = SEPARATOR,
     ) -> None:
         check_budget(token_budget)
         self.classes = classes
         self.labels = real_classes(classes)
         self.shuffle = shuffle
-        self.separator = separator
-        needed = max(prompt_lengths(classes, count_tokens=count_tokens, shuffle=shuffle, separator=separator))
+        needed = max(prompt_lengths(classes, count_tokens=count_tokens, shuffle=shuffle))
         if needed > token_budget:
             raise UserError(
                 f"the prompt of all {len(self.labels)} classes needs {needed} of {token_budget} tokens: train with "
@@ -171,20 +167,19 @@ class AllClassesPrompter:
     def prompt(self, labels: Sequence[int]) -> SampledPrompt:
         """The prompt of the classes in the order of `labels`."""
         names = [self.classes[label] for label in labels]
-        return SampledPrompt(class_prompt(names, separator=self.separator), tuple(labels))
+        return SampledPrompt(class_prompt(names), tuple(labels))
 
 
-def prompt_lengths(
-    classes: Sequence[str | ClassPrompt], *, count_tokens: CountTokens, shuffle: bool, separator: str = SEPARATOR
-) -> Iterator[int]:
+def prompt_lengths(classes: Sequence[str | ClassPrompt], *, count_tokens: CountTokens, shuffle: bool) -> Iterator[int]:
     """Tokens that the prompt of all classes may need, `<s>` and `</s>` included.
 
     A word may need more where it opens the text: of a random order, each class is tried there. Arguments as for
     `AllClassesPrompter`.
     """
+    require_names(classes)
     asked = [classes[label] for label in real_classes(classes)]
     for start in range(max(1, len(asked)) if shuffle else 1):
-        text = class_prompt(asked[start:] + asked[:start], separator=separator).text
+        text = class_prompt(asked[start:] + asked[:start]).text
         yield count_tokens(text) + SPECIAL_TOKENS
 
 

@@ -10,6 +10,7 @@ Span = tuple[int, int]
 """First character and the one after the last."""
 
 SEPARATOR = ". "
+"""Between classes; none follows the last."""
 BACKGROUND = "__background__"
 """Entry that some class lists open with; never asked for."""
 
@@ -48,12 +49,23 @@ def clean_name(name: str) -> str:
     return PARENTHESES.sub("", name).replace("_", " ").replace("  ", " ")
 
 
-def class_prompt(classes: Sequence[str | ClassPrompt], *, separator: str = SEPARATOR, clean: bool = True) -> Prompt:
-    """Class names joined by `separator`, one label per class in their order.
+def require_names(classes: Sequence[str | ClassPrompt]) -> None:
+    """Raise a UserError if a name is blank, or nothing of it is left by cleaning."""
+    for index, entry in enumerate(classes):
+        name = clean_name(entry) if isinstance(entry, str) else entry.name
+        if not name.strip():
+            shown = entry if isinstance(entry, str) else entry.name
+            raise UserError(
+                f"class {index} ({shown!r}) names nothing: word it with data.prompts=[...], or give a name outside of "
+                "parentheses."
+            )
+
+
+def class_prompt(classes: Sequence[str | ClassPrompt], *, clean: bool = True) -> Prompt:
+    """Class names joined by `SEPARATOR`, one label per class in their order.
 
     Args:
         classes: names, or names with words around them, which are no part of the label's span.
-        separator: between classes; none follows the last.
         clean: pass plain names through `clean_name`.
 
     Raises:
@@ -64,19 +76,19 @@ def class_prompt(classes: Sequence[str | ClassPrompt], *, separator: str = SEPAR
         worded = ClassPrompt(clean_name(entry) if clean else entry) if isinstance(entry, str) else entry
         if not worded.name.strip():
             raise UserError(f"prompt: entry {index} ({entry!r}) names nothing: give a word outside of parentheses.")
-        text += (separator if index else "") + worded.prefix
+        text += (SEPARATOR if index else "") + worded.prefix
         spans.append(((len(text), len(text) + len(worded.name)),))
         text += worded.name + worded.suffix
     return Prompt(text, tuple(spans))
 
 
-def phrase_prompt(phrases: Sequence[str], separator: str = SEPARATOR) -> Prompt:
-    """Free phrases joined by `separator`, one label per phrase; used as they are.
+def phrase_prompt(phrases: Sequence[str]) -> Prompt:
+    """Free phrases joined by `SEPARATOR`, one label per phrase; used as they are.
 
     Raises:
         UserError: a phrase is blank.
     """
-    return class_prompt(phrases, separator=separator, clean=False)
+    return class_prompt(phrases, clean=False)
 
 
 def caption_prompt(text: str) -> Prompt:

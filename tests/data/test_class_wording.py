@@ -13,17 +13,17 @@ DEFAULT = (ClassPrompt("flat mushroom"), "chanterelle")
 
 
 def test_without_prompts_the_default_stays() -> None:
-    assert worded_classes(CLASSES, DEFAULT, None) is DEFAULT
+    assert worded_classes(CLASSES, DEFAULT, None, reader_name="mushrooms") is DEFAULT
 
 
 def test_texts_and_mappings_word_classes_in_their_order() -> None:
     prompts = ["big_cow", {"name": "mushroom", "prefix": "a yellow ", "suffix": " in the wood"}]
-    worded = worded_classes(CLASSES, DEFAULT, prompts)
+    worded = worded_classes(CLASSES, DEFAULT, prompts, reader_name="mushrooms")
     assert tuple(worded) == ("big_cow", ClassPrompt("mushroom", "a yellow ", " in the wood"))
     prompt = class_prompt(worded)
     assert prompt.text == "big cow. a yellow mushroom in the wood"
     assert prompt.spans == (((0, 7),), ((18, 26),))
-    assert tuple(worded_classes(CLASSES, DEFAULT, [{"name": "a"}, {"name": "b"}])) == (
+    assert tuple(worded_classes(CLASSES, DEFAULT, [{"name": "a"}, {"name": "b"}], reader_name="mushrooms")) == (
         ClassPrompt("a"),
         ClassPrompt("b"),
     )
@@ -32,7 +32,7 @@ def test_texts_and_mappings_word_classes_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("prompts", "message"),
     [
-        (["cow"], r"data\.prompts has 1 entries for 2 classes: .* in the order CoW, chanterelle\.$"),
+        (["cow"], r"^mushrooms: data\.prompts has 1 entries for 2 classes: .* in the order CoW, chanterelle\.$"),
         (["cow", "b", "c"], "has 3 entries for 2 classes"),
         ("cow", "has one text for 2 classes"),
         (
@@ -47,10 +47,10 @@ def test_texts_and_mappings_word_classes_in_their_order() -> None:
 )
 def test_faults_are_named(prompts: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        worded_classes(CLASSES, DEFAULT, prompts)
+        worded_classes(CLASSES, DEFAULT, prompts, reader_name="mushrooms")
 
 
 def test_a_long_list_of_classes_is_shortened() -> None:
     classes = [f"class{number}" for number in range(80)]
     with pytest.raises(UserError, match=r"order class0, .*class9, \.\.\. \(80 in all\)\.$"):
-        worded_classes(classes, classes, ["one"], "prompts")
+        worded_classes(classes, classes, ["one"], reader_name="many", where="prompts")

@@ -29,16 +29,27 @@ def test_the_number_of_classes_per_chunk_can_be_limited(count_tokens: Callable[[
     assert [chunk.classes for chunk in chunks] == [range(0, 40), range(40, 80), range(80, 120), range(120, 140)]
 
 
-def test_worded_classes_and_separators_are_kept(count_tokens: Callable[[str], int]) -> None:
+def test_worded_classes_are_kept(count_tokens: Callable[[str], int]) -> None:
     worded = [ClassPrompt("hand", suffix=" of a person"), "foot"]
-    (chunk,) = chunk_classes(worded, count_tokens=count_tokens, separator=" | ")
-    assert chunk.prompt.text == "hand of a person | foot"
+    (chunk,) = chunk_classes(worded, count_tokens=count_tokens)
+    assert chunk.prompt.text == "hand of a person. foot"
     assert chunk_classes([], count_tokens=count_tokens) == []
+
+
+def test_a_class_that_names_nothing_is_named_by_its_number_in_the_whole_list(
+    count_tokens: Callable[[str], int],
+) -> None:
+    classes = ["dog", "cat", "owl", "ant", "(fish)"]
+    message = r"class 4 \('\(fish\)'\) names nothing: word it with data\.prompts=\[\.\.\.\]"
+    with pytest.raises(UserError, match=message):
+        chunk_classes(classes, count_tokens=count_tokens, max_classes=2)
 
 
 def test_a_class_longer_than_the_budget_is_named(count_tokens: Callable[[str], int]) -> None:
     with pytest.raises(UserError, match=r"class 1 \('a b c d'\) alone needs 6 of 5 tokens"):
         chunk_classes(["dog", "a_b_c_d"], count_tokens=count_tokens, token_budget=5)
+    with pytest.raises(UserError, match=r"class 1 \('(a ){20}\.\.\.'\) .* data\.prompts.* max_text_length"):
+        chunk_classes(["dog", "a " * 50], count_tokens=count_tokens, token_budget=5)
     with pytest.raises(UserError, match="max_classes=0"):
         chunk_classes(["dog"], count_tokens=count_tokens, max_classes=0)
     with pytest.raises(UserError, match="token_budget=1"):

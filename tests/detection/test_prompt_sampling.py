@@ -144,8 +144,10 @@ def test_impossible_settings_are_refused(settings: dict[str, float], message: st
 
 
 def test_a_blank_name_is_refused_before_training(count_tokens: Callable[[str], int]) -> None:
-    with pytest.raises(UserError, match="entry 1"):
+    with pytest.raises(UserError, match=r"class 1 \('\(x\)'\) names nothing: word it"):
         PromptSampler(["dog", "(x)"], NegativeSampling(), count_tokens=count_tokens)
+    with pytest.raises(UserError, match=r"class 2 \('\(x\)'\) names nothing: word it"):
+        AllClassesPrompter(["__background__", "dog", "(x)"], count_tokens=count_tokens, shuffle=False)
 
 
 def test_all_classes_are_asked_for_in_random_order(count_tokens: Callable[[str], int]) -> None:

@@ -26,7 +26,6 @@ def test_classes_are_joined_without_a_last_separator() -> None:
     assert prompt.text == "person. traffic light. dog. cat. hot dog"
     assert prompt.spans == (((0, 6),), ((8, 21),), ((23, 26),), ((28, 31),), ((33, 40),))
     assert prompt.names == ("person", "traffic light", "dog", "cat", "hot dog")
-    assert class_prompt(["cat", "dog"], separator=" | ").text == "cat | dog"
     assert class_prompt([]).text == "" and class_prompt([]).spans == ()
 
 
