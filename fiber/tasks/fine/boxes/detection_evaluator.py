@@ -66,16 +66,13 @@ class DetectionEvaluator(BoxEvaluator[JudgedImage]):
         reader: the split.
         asker: asks for the reader's classes.
         num_samples: the first so many images are judged.
-        name: first part of the metrics' names.
     """
 
-    def __init__(
-        self, reader: DetectionReader, *, asker: ClassAsker, num_samples: int, name: str = "detection"
-    ) -> None:
+    monitored = "detection/AP"
+
+    def __init__(self, reader: DetectionReader, *, asker: ClassAsker, num_samples: int) -> None:
         super().__init__(reader.name, asker=asker, num_samples=num_samples)
         self.reader = reader
-        self.metric_group = name
-        self.monitored = f"{name}/AP"
         self.precision: DetectionResult | None = None
         """Of the split that was summed up last: it takes a minute on COCO, and metrics and files come from it."""
 
@@ -88,7 +85,7 @@ class DetectionEvaluator(BoxEvaluator[JudgedImage]):
         for image, judged in enumerate(results):
             collected.add(image, judged.objects(image), judged.detections(image))
         self.precision = collected.evaluate()
-        return {f"{self.metric_group}/{name}": value for name, value in self.precision.metrics.items()}
+        return {f"detection/{name}": value for name, value in self.precision.metrics.items()}
 
     def result_files(self, results: Sequence[JudgedImage]) -> dict[str, ResultFile]:
         assert self.precision is not None, "files come after metrics"

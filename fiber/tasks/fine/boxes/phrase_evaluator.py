@@ -35,16 +35,13 @@ class PhraseEvaluator(BoxEvaluator[tuple[FoundPhrase, ...]]):
         reader: the split.
         asker: asks for the captions' phrases.
         num_samples: the first so many captions are judged.
-        name: first part of the metrics' names.
     """
 
-    def __init__(
-        self, reader: GroundingReader, *, asker: PhraseAsker, num_samples: int, name: str = "grounding"
-    ) -> None:
+    monitored = "grounding/recall_1"
+
+    def __init__(self, reader: GroundingReader, *, asker: PhraseAsker, num_samples: int) -> None:
         super().__init__(reader.name, asker=asker, num_samples=num_samples)
         self.reader = reader
-        self.metric_group = name
-        self.monitored = f"{name}/recall_1"
 
     def judge_image(self, found: ImageResult, truths: Sequence[Truth]) -> tuple[FoundPhrase, ...]:
         phrases = []
@@ -56,7 +53,7 @@ class PhraseEvaluator(BoxEvaluator[tuple[FoundPhrase, ...]]):
 
     def summarize(self, results: Sequence[tuple[FoundPhrase, ...]]) -> dict[str, float]:
         hits = [phrase.hits for phrases in results for phrase in phrases if phrase.hits is not None]
-        return {f"{self.metric_group}/{name}": value for name, value in mean_hits(hits).items()}
+        return {f"grounding/{name}": value for name, value in mean_hits(hits).items()}
 
     def result_files(self, results: Sequence[tuple[FoundPhrase, ...]]) -> dict[str, ResultFile]:
         captions = [
