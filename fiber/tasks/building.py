@@ -47,13 +47,14 @@ MAX_TOKENIZER_TEXTS = 100_000
 READER_KEYS = ("train", "val", "splits", "weights")
 
 
-def build_reader(config: DictConfig, kind: type[R], *, wanted: str) -> R:
+def build_reader(config: DictConfig, kind: type[R], *, wanted: str, suited: str | None = None) -> R:
     """A reader from its `_target_`.
 
     Args:
         config: class and arguments.
         kind: of reader that the stage reads.
         wanted: what it reads, for messages.
+        suited: option of the `data` group that would do, for messages, where the caller knows one.
 
     Raises:
         UserError: what the reader says, arguments it does not take, or a reader of another kind.
@@ -65,7 +66,8 @@ def build_reader(config: DictConfig, kind: type[R], *, wanted: str) -> R:
             raise error.__cause__ from None
         raise UserError(f"data: cannot build {config._target_}: {error.__cause__ or error}") from error
     if not isinstance(reader, kind):
-        raise UserError(f"data: {config._target_} reads no {wanted}: choose data for this stage and task.")
+        example = "" if suited is None else f", such as data={suited}"
+        raise UserError(f"data: {config._target_} reads no {wanted}: choose data for this stage and task{example}.")
     return reader
 
 

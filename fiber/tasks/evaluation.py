@@ -1,44 +1,25 @@
 """Judging a trained model on a split, from a configuration."""
 
-import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import pytorch_lightning as pl
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig
 from PIL import Image
 from rich.console import Console
 
-from fiber.checkpoints.trained_run import RunFiles, find_run_files, read_run_config
-from fiber.tasks.coarse.judging import build_coarse_judging
-from fiber.tasks.coarse.tasks import COARSE_TASKS
+from fiber.checkpoints.trained_run import find_run_files, read_run_config
 from fiber.tasks.evaluation_module import EvaluationModule
-from fiber.tasks.fine.judging import build_fine_judging
-from fiber.tasks.fine.tasks import FINE_TASKS
+from fiber.tasks.evaluation_request import STAGES, EvaluationRequest, judged_task, merge_with_run, read_request
 from fiber.tasks.judging import Judging
-from fiber.tasks.metrics_table import metrics_table
+from fiber.tasks.metrics import METRICS_FILE, metrics_json, metrics_table
 from fiber.tasks.split_evaluator import ResultFile
 from fiber.tasks.suite import RunResult, expand, run_suite
 from fiber.tasks.trainer import PREDICTIONS, build_evaluation_trainer
 from fiber.tasks.trainer_config import TrainerConfig
-from fiber.utils.configs import build_dataclass, plain
 from fiber.utils.errors import UserError
-
-
-class JudgedStage(NamedTuple):
-    """How models of a stage are judged."""
-
-    tasks: Collection[str]
-    build: Callable[..., Judging]
-    own_data: bool
-    """Whether tasks that read alike differ in their data."""
-
-
-STAGES: Mapping[str, JudgedStage] = {
-    "coarse": JudgedStage(COARSE_TASKS, build_coarse_judging, own_data=False),
-    "fine": JudgedStage(FINE_TASKS, build_fine_judging, own_data=True),
-}
 
 
 class Evaluation(NamedTuple):
@@ -64,28 +45,34 @@ def evaluate(config: DictConfig) -> dict[str, float]:
     Raises:
         UserError: anything in the configuration, the data or the checkpoint that the user can mend.
     """
-    runs = expand(config)
-    if len(runs) == 1:
-        return evaluate_once(runs[0].config).metrics
-    files = find_run_files(checkpoint_of(config))
-    folder = output_folder(merge_with_run(runs[0].config.copy(), read_run_config(files.config), files), files)
+    suite = expand(config)
+    if not suite.varied:
+        return evaluate_once(read_request(config)).metrics
+    unknown = [axis for axis in suite.varied if axis != "dataset"]
+    if unknown:
+        raise UserError(f"data.{unknown[0]} lists several values, but nothing is trained: leave it out.")
+    for run in suite.runs:  # what is missing is met now, not hours later
+        check_split(read_request(run.config))
 
     def one(own: DictConfig, output: Path) -> RunResult:
-        own.output = str(output)
-        return evaluate_once(own)
+        return evaluate_once(replace(read_request(own), output=output))
 
-    return run_suite(runs, folder, one=one)
+    return run_suite(suite, output_folder(read_request(suite.runs[0].config)), one=one)
 
 
-def evaluate_once(config: DictConfig) -> RunResult:
-    """Judge one split."""
-    evaluation = prepare_evaluation(config)
+def evaluate_once(request: EvaluationRequest) -> RunResult:
+    """Judge one split.
+
+    Raises:
+        UserError: as for `evaluate`.
+    """
+    evaluation = prepare_evaluation(request)
     evaluation.trainer.validate(evaluation.module, evaluation.judging.data_module, verbose=False)
     result = evaluation.module.result
     assert result is not None
-    metrics = {f"{config.split}/{name}": value for name, value in sorted(result.metrics.items())}
+    metrics = {f"{request.split}/{name}": value for name, value in sorted(result.metrics.items())}
     if evaluation.trainer.is_global_zero:
-        files = {"metrics.json": json.dumps(metrics, indent=2) + "\n", **result.files}
+        files: dict[str, ResultFile] = {METRICS_FILE: metrics_json(metrics), **result.files}
         picture = evaluation.judging.evaluator.picture()
         if picture is not None:
             files[PREDICTIONS] = picture
@@ -93,22 +80,23 @@ def evaluate_once(config: DictConfig) -> RunResult:
         console = Console()
         console.print(metrics_table(metrics))
         samples = evaluation.judging.data_module.val_samples[0]
-        console.print(f"{len(samples):,} samples of {config.split}", highlight=False)  # type: ignore[arg-type]
+        console.print(f"{len(samples):,} samples of {request.split}", highlight=False)  # type: ignore[arg-type]
         console.print(f"{', '.join(files)} in {evaluation.output}", highlight=False, soft_wrap=True)
-    return RunResult(metrics, f"{config.split}/{evaluation.judging.evaluator.monitored}")
+    return RunResult(metrics, f"{request.split}/{evaluation.judging.evaluator.monitored}")
 
 
-def judge_run(run: Path, split: str, trainer: DictConfig) -> RunResult:
+def judge_run(run: Path, split: str, trainer: TrainerConfig) -> RunResult:
     """Judge the best model of a run on a split of the run's data.
 
     Args:
         run: its directory.
         split: name in its data.
-        trainer: the `trainer` part of a configuration.
+        trainer: the hardware.
+
+    Raises:
+        UserError: the data of the split are broken.
     """
-    options = ("task", "data", "output", "val_batch_size", "image_size")
-    given = {"checkpoint": str(run), "split": split, "trainer": trainer, "evaluation": {}}
-    return evaluate_once(OmegaConf.create(dict.fromkeys(options) | given))
+    return evaluate_once(EvaluationRequest(checkpoint=run, split=split, trainer=trainer))
 
 
 def write_files(folder: Path, files: Mapping[str, ResultFile]) -> None:
@@ -121,75 +109,28 @@ def write_files(folder: Path, files: Mapping[str, ResultFile]) -> None:
             (folder / name).write_text(content, encoding="utf-8")
 
 
-def prepare_evaluation(config: DictConfig) -> Evaluation:
-    """Check the configuration and build everything; nothing is written yet."""
-    files = find_run_files(checkpoint_of(config))
-    merged = merge_with_run(config, read_run_config(files.config), files)
-    settings = build_dataclass(TrainerConfig, plain(merged.trainer), "trainer")
-    judging = STAGES[merged.stage.name].build(merged, files, settings, split=config.split)
-    trainer = build_evaluation_trainer(settings)
+def prepare_evaluation(request: EvaluationRequest) -> Evaluation:
+    """Check the request and build everything; nothing is written yet."""
+    files = find_run_files(request.checkpoint)
+    merged = merge_with_run(request, read_run_config(files.config), files)
+    judging = STAGES[merged.stage.name].build(merged, files, request.trainer, split=request.split)
+    trainer = build_evaluation_trainer(request.trainer)
     judging.data_module.check_size(trainer.world_size)
-    return Evaluation(
-        EvaluationModule(judging.model, judging.evaluator), judging, trainer, output_folder(merged, files)
-    )
+    module = EvaluationModule(judging.model, judging.evaluator)
+    return Evaluation(module, judging, trainer, output_folder(request))
 
 
-def checkpoint_of(config: DictConfig) -> Path:
-    """What is judged.
-
-    Raises:
-        UserError: nothing is named.
-    """
-    if config.checkpoint is None:
-        raise UserError("checkpoint is missing: give checkpoint=RUN, the directory of a run.")
-    return Path(config.checkpoint)
+def check_split(request: EvaluationRequest) -> None:
+    """Raise a UserError if the split cannot be read; no model is built."""
+    files = find_run_files(request.checkpoint)
+    merged = merge_with_run(request, read_run_config(files.config), files)
+    STAGES[merged.stage.name].build_reader(merged, request.split)
 
 
-def output_folder(config: DictConfig, files: RunFiles) -> Path:
+def output_folder(request: EvaluationRequest) -> Path:
     """Where the results go."""
-    if config.output is not None:
-        return Path(config.output)
-    return files.directory / "evaluation" / f"{config.task.name}_{config.split}"
-
-
-def merge_with_run(config: DictConfig, run: DictConfig, files: RunFiles) -> DictConfig:
-    """The run's configuration with what the evaluation sets.
-
-    Raises:
-        UserError: a task that the stage does not have, or an option that the task does not have.
-    """
-    stage = STAGES[run.stage.name]
-    task = config.task.name if config.get("task") is not None else run.task.name
-    if task not in stage.tasks:
-        raise UserError(
-            f"{files.config} is of stage={run.stage.name} task={task}: give task=..., one of {', '.join(stage.tasks)}."
-        )
-    if stage.own_data and task != run.task.name and config.get("data") is None:
-        raise UserError(f"task={task} has data of its own: give data={run.stage.name}_{task} and data_dir=...")
-    given_size = config.image_size
-    with open_dict(config):
-        config.image_size = config.image_size or run.get("image_size")
-    merged = run.copy()
-    with open_dict(merged):
-        merged.task = {"name": task}
-        merged.output, merged.split = config.output, config.split
-        merged.image_size = config.image_size
-        merged.trainer = config.trainer
-        if config.get("data") is not None:
-            # Unresolved, so that the data may refer to the run's task.
-            merged.data = OmegaConf.to_container(config.data, resolve=False)
-            merged.data_dir, merged.seed = config.data_dir, config.seed
-        if run.stage.name == "fine":
-            own = merged.data.val_short_side or run.data.val_short_side
-            merged.data.val_short_side = given_size or own
-            if config.get("data") is None:
-                merged.data.max_val_samples = None  # what shortens validation while training
-        if config.val_batch_size is not None:
-            merged.data.val_batch_size = config.val_batch_size
-        merged.data.pop("mlm_probability", None)  # of a pre-training run
-        given = {key: value for key, value in plain(config.evaluation).items() if value is not None}
-        own = run.get("evaluation") if run.task.name == task else None
-        merged.evaluation = OmegaConf.merge(own or {}, given)
-    if given and task in COARSE_TASKS and not COARSE_TASKS[task].has_evaluation_options:
-        raise UserError(f"evaluation.{min(given)} is no option of task={task}.")
-    return merged
+    if request.output is not None:
+        return request.output
+    files = find_run_files(request.checkpoint)
+    task = judged_task(request, read_run_config(files.config), files)
+    return files.directory / "evaluation" / f"{task}_{request.split}"

@@ -21,19 +21,24 @@ class Judging(NamedTuple):
     data_module: EvaluationDataModule
 
 
-def find_split(config: DictConfig, split: str) -> DictConfig:
+def find_split(config: DictConfig, split: str, *, key: str = "split") -> DictConfig:
     """The reader of a split.
+
+    Args:
+        config: of a run.
+        split: name in its data.
+        key: that names the split, for messages.
 
     Raises:
         UserError: the data have no such split, or several to validate on, as those of pre-training.
     """
     splits = {"val": config.data.val, **(config.data.get("splits") or {})}
     if split not in splits:
-        raise UserError(f"split={split}: these data have {', '.join(map(str, splits))}; or give other data=...")
+        raise UserError(f"{key}={split}: these data have {', '.join(map(str, splits))}; or give other data=...")
     found = splits[split]
     if isinstance(found, ListConfig):
         task, stage = config.task.name, config.stage.name
-        raise UserError(f"split={split}: these data have several sets: give data={stage}_{task} and data_dir=...")
+        raise UserError(f"{key}={split}: these data have several sets: give data={stage}_{task} and data_dir=...")
     assert isinstance(found, DictConfig)
     return found
 

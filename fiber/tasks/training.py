@@ -21,9 +21,9 @@ from fiber.tasks.coarse.fine_tuning_building import build_fine_tuning
 from fiber.tasks.coarse.pretraining_building import build_coarse_pretraining
 from fiber.tasks.coarse.tasks import COARSE_TASKS
 from fiber.tasks.evaluation import judge_run
-from fiber.tasks.fine.building import build_detector_training, build_readers
+from fiber.tasks.fine.building import build_detector_training, check_data
 from fiber.tasks.fine.tasks import FINE_TASKS
-from fiber.tasks.metrics_table import metrics_table
+from fiber.tasks.metrics import metrics_json, metrics_table, write_metrics
 from fiber.tasks.parameter_groups import summarize_groups
 from fiber.tasks.resuming import find_checkpoint, read_position
 from fiber.tasks.suite import RunResult, expand, run_suite
@@ -35,6 +35,8 @@ from fiber.utils.errors import UserError
 
 FIRST_METRICS = "zero_shot.json"
 """What the model could do before it learned, in a run's directory."""
+FIRST_PREDICTIONS = "zero_shot.png"
+"""Its sample predictions, beside it."""
 
 
 def train(config: DictConfig) -> dict[str, float]:
@@ -52,21 +54,25 @@ def train(config: DictConfig) -> dict[str, float]:
         UserError: anything in the configuration, the data or the checkpoint that the user can mend; before any
             training, broken images excepted.
     """
-    runs = expand(config)
-    if len(runs) == 1:
-        return train_once(runs[0].config).metrics
-    for run in runs:
-        build_readers(run.config)  # missing data are met now, not hours later
+    suite = expand(config)
+    if not suite.varied:
+        return train_once(config).metrics
+    for run in suite.runs:  # what is missing is met now, not hours later
+        check_data(run.config, build_dataclass(TrainerConfig, plain(run.config.trainer), "trainer"))
 
     def one(own: DictConfig, folder: Path) -> RunResult:
         own.run_dir = str(folder)
         return train_once(own)
 
-    return run_suite(runs, Path(config.run_dir), one=one)
+    return run_suite(suite, Path(config.run_dir), one=one)
 
 
 def train_once(config: DictConfig) -> RunResult:
-    """One run."""
+    """One run.
+
+    Raises:
+        UserError: as for `train`.
+    """
     run = prepare(config)
     if run.trainer.is_global_zero:
         announce(run, config)
@@ -79,16 +85,23 @@ def train_once(config: DictConfig) -> RunResult:
         keep_if_best(run)
     headline = renamed(run.task.monitored, "best")
     metrics = dict(sorted(run.task.metrics.items())) | first | {headline: best_score(run)}
-    if run.parts.final_split is not None:
-        judged = judge_run(run.directory, run.parts.final_split, config.trainer)
-        metrics, headline = metrics | judged.metrics, judged.headline
     speed = run.progress.total_samples / max(run.progress.fit_seconds, 1e-9)
     metrics |= {"train/seconds": seconds, "train/samples_per_second": speed}
+    keep_metrics(run, metrics)  # also if judging fails
+    if run.parts.final_split is not None:
+        judged = judge_run(run.directory, run.parts.final_split, run.settings)
+        metrics, headline = metrics | judged.metrics, judged.headline
+        keep_metrics(run, metrics)
     if run.trainer.is_global_zero:
-        (run.directory / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
         run.progress.console.print(metrics_table(metrics))
         run.progress.console.print(f"everything is in {run.directory}", highlight=False, soft_wrap=True)
     return RunResult(metrics, headline)
+
+
+def keep_metrics(run: "Run", metrics: Mapping[str, float]) -> None:
+    """Write what is known so far to the run's directory."""
+    if run.trainer.is_global_zero:
+        write_metrics(run.directory, metrics)
 
 
 def judge_first(run: "Run") -> dict[str, float]:
@@ -100,11 +113,11 @@ def judge_first(run: "Run") -> dict[str, float]:
     run.trainer.validate(run.task, run.data_module, verbose=False)
     metrics = {renamed(name, "zero_shot"): value for name, value in sorted(run.task.metrics.items())}
     if run.trainer.is_global_zero:
-        file.write_text(json.dumps(metrics, indent=2) + "\n")
+        file.write_text(metrics_json(metrics))
         run.progress.console.print(f"before training: {run.task.monitored} {run.task.metrics[run.task.monitored]:.4f}")
         pictures = run.directory / PREDICTIONS
         if pictures.is_file():
-            pictures.replace(run.directory / "zero_shot.png")
+            pictures.replace(run.directory / FIRST_PREDICTIONS)
     return metrics
 
 
@@ -135,6 +148,7 @@ class Run(NamedTuple):
     """Where it goes on from."""
     parts: RunParts
     """What stage and task contribute."""
+    settings: TrainerConfig
     trainer: pl.Trainer
     progress: TrainingProgress
 
@@ -193,7 +207,7 @@ def prepare(config: DictConfig) -> Run:
         checkpoint_activations(task.backbone)
     if settings.compile:
         compile_backbone(task.backbone)
-    return Run(directory, checkpoint, parts, trainer, progress)
+    return Run(directory, checkpoint, parts, settings, trainer, progress)
 
 
 def find_recipe(stage: str, task: str) -> Callable[..., RunParts]:

@@ -76,8 +76,8 @@ def build_all(config: DictConfig) -> None:
     if config.stage.name == "fine":
         config = config.copy()
         fine_building.settle_detector(config, None, convert(Tuning, config.get("tuning", "full"), "tuning"))
-        detector = build_detector_config(config, vocab_size=300)
-        fine_building.fine_data_config(config, trainer, detector)
+        build_detector_config(config, vocab_size=300)
+        fine_building.fine_data_config(config, trainer)
         fine_building.evaluation_options(config, FINE_TASKS.get(config.task.name, PRETRAINING))
         fine_optimization(config)
         build_dataclass(GroundingCriterionConfig, plain(config.objective), "objective")
@@ -231,8 +231,7 @@ def test_fine_pretraining_has_the_paper_s_model() -> None:
 def test_fine_pretraining_sees_the_paper_s_data() -> None:
     config = composed("stage=fine")
     trainer = build_dataclass(TrainerConfig, plain(config.trainer), "trainer")
-    detector = build_detector_config(config, vocab_size=50265)
-    data: FineDataConfig = fine_building.fine_data_config(config, trainer, detector)
+    data: FineDataConfig = fine_building.fine_data_config(config, trainer)
     assert tuple(data.transform.short_sides) == (480, 560, 640, 720, 800)
     assert (data.transform.max_side, data.transform.flip_probability) == (1333, 0.5)
     assert (tuple(data.val_transform.short_sides), data.val_transform.flip_probability) == ((800,), 0.0)

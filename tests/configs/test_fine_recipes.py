@@ -6,11 +6,9 @@ from typing import NamedTuple
 import pytest
 from hydra.errors import ConfigCompositionException
 
-from fiber.checkpoints.model_configs import build_detector_config
 from fiber.tasks.fine import building as fine_building
 from fiber.tasks.fine.boxes.options import BoxEvaluationConfig
 from fiber.tasks.fine.tasks import FINE_TASKS
-from fiber.tasks.fine.tuning import Tuning
 from fiber.tasks.schedules import Decay
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.configs import build_dataclass, plain
@@ -92,10 +90,7 @@ def test_fine_tuning_is_the_paper_s_recipe(task: str) -> None:
     optimization = fine_optimization(config)
     groups, schedule = optimization.groups, optimization.schedule
     trainer = build_dataclass(TrainerConfig, plain(config.trainer), "trainer")
-    detector_config = config.copy()
-    fine_building.settle_detector(detector_config, None, Tuning.FULL)
-    detector = build_detector_config(detector_config, vocab_size=50265)
-    data = fine_building.fine_data_config(config, trainer, detector)
+    data = fine_building.fine_data_config(config, trainer)
     negatives = data.negatives
     assert PUBLISHED[task] == Published(
         learning_rate=optimization.learning_rate,

@@ -110,6 +110,26 @@ def test_several_data_sets_are_judged_under_one_command(run_of: Callable[..., Pa
     assert (run / "evaluation/odinw_val/b/coco_results.json").is_file()
 
 
+def test_all_data_sets_are_looked_for_before_the_first_is_judged(run_of: Callable[..., Path], tmp_path: Path) -> None:
+    data = ["data=shapes_fine_odinw", "data.dataset=[sketch,absent]", "data.val.style=${data.dataset}"]
+    with pytest.raises(UserError, match="absent"):
+        evaluate(evaluating(["task=odinw", *data, f"output={tmp_path / 'judged'}"], run_of("coco", "fine")))
+    assert not (tmp_path / "judged").exists()
+
+
+@pytest.mark.parametrize("lists", ["data.shots=[1,3]", "data.shot_seed=[3,30]"])
+def test_lists_of_what_is_learned_from_are_refused(run_of: Callable[..., Path], lists: str) -> None:
+    with pytest.raises(
+        UserError, match=r"data.shots?(_seed)? lists several values, but nothing is trained: leave it out"
+    ):
+        evaluate(evaluating(["task=odinw", "data=shapes_fine_odinw", lists], run_of("coco", "fine")))
+
+
+def test_a_detector_is_not_judged_on_a_task_of_the_other_stage(run_of: Callable[..., Path]) -> None:
+    with pytest.raises(UserError, match="is of stage=fine, which has no task=vqa: give a run of stage=coarse"):
+        evaluate(evaluating(["task=vqa"], run_of("coco", "fine")))
+
+
 def forget_task(run: Path) -> list[str]:
     config = OmegaConf.load(run / "config.yaml")
     config.task.name = "pretrain"
@@ -129,7 +149,7 @@ def widen(run: Path) -> list[str]:
     ("change", "message"),
     [
         (lambda run: ["split=minival"], "split=minival: these data have val, test"),
-        (lambda run: ["task=nlvr2"], r"ShapesQuestions reads no statements"),
+        (lambda run: ["task=nlvr2"], r"ShapesQuestions reads no statements.*: .*, such as data=coarse_nlvr2"),
         (
             lambda run: ["task=nlvr2", "data=shapes_coarse_nlvr2"],
             "best.ckpt is of task=vqa and has no classifier.* that task=nlvr2 could use: give a checkpoint of that",
@@ -140,7 +160,11 @@ def widen(run: Path) -> list[str]:
         ),
         (lambda run: ["trainer.strategy=fsdp"], "trainer=fsdp: .* give trainer=ddp"),
         (forget_task, "config.yaml is of stage=coarse task=pretrain: give task=..., one of .*vqa"),
-        (lambda run: ["task=coco"], "config.yaml is of stage=coarse task=coco: give task=..., one of .*vqa"),
+        (lambda run: ["task=pretrain"], "config.yaml is of stage=coarse task=pretrain: give task=..., one of .*vqa"),
+        (
+            lambda run: ["task=coco"],
+            "best.ckpt is of stage=coarse, which has no task=coco: give a run of stage=fine",
+        ),
         (widen, r"best.ckpt does not fit config.yaml of its run: 1 tensors differ, classifier.layers.0.bias"),
     ],
 )

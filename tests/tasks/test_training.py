@@ -10,6 +10,7 @@ import torch
 
 from fiber.tasks.fine.boxes.detection_evaluator import DetectionEvaluator
 from fiber.tasks.training import FIRST_METRICS, train
+from fiber.utils.errors import UserError
 
 from .composing import composed
 
@@ -35,6 +36,7 @@ def find(monkeypatch: pytest.MonkeyPatch) -> Find:
         monkeypatch.setattr(
             DetectionEvaluator, "summarize", lambda self, results: {"detection/AP": next(left), "detection/AP50": 0.9}
         )
+        monkeypatch.setattr(DetectionEvaluator, "result_files", lambda self, results: {})
 
     return prescribe
 
@@ -102,3 +104,42 @@ def test_a_run_resumed_without_its_first_metrics_goes_on(find: Find, tmp_path: P
     (tmp_path / FIRST_METRICS).unlink()
     find([0.2])
     assert not any(name.startswith("zero_shot/") for name in resumed(tmp_path, 4))
+
+
+FINAL = (*SMALL[:1], "task=odinw", *SMALL[2:], "data.splits.test.num_samples=3", "optimization.max_steps=2")
+
+
+def test_the_best_model_is_judged_in_the_end_beside_what_training_found(find: Find, tmp_path: Path) -> None:
+    find([0.1, 0.4, 0.7])
+    metrics = train(composed(FINAL, tmp_path))
+    assert (metrics["best/detection/AP"], metrics["test/detection/AP"]) == (pytest.approx(0.4), 0.7)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
+
+
+def test_what_training_found_is_kept_if_judging_fails(
+    find: Find, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(run: Path, split: str, trainer: object) -> None:
+        raise UserError("a picture is broken")
+
+    find([0.1, 0.4])
+    monkeypatch.setattr("fiber.tasks.training.judge_run", fail)
+    with pytest.raises(UserError, match="a picture is broken"):
+        train(composed(FINAL, tmp_path))
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["best/detection/AP"] == pytest.approx(0.4)
+    assert metrics["train/seconds"] > 0
+
+
+def test_a_suite_with_too_few_samples_for_a_step_ends_before_its_first_run(tmp_path: Path) -> None:
+    overrides = [*FINAL, "data.train.0.num_samples=64", "data.copies=1", "data.shots=[3,1]"]
+    message = r"data.shots=1: .* gives 3 training samples, fewer than one step of 4: lower optimization.batch_size"
+    with pytest.raises(UserError, match=message):
+        train(composed(overrides, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_suite_without_the_split_of_its_end_ends_before_its_first_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="absent"):
+        train(composed([*FINAL, "data.shots=[1,3]", "data.splits.test.style=absent"], tmp_path / "run"))
+    assert not (tmp_path / "run").exists()

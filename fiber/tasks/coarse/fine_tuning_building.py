@@ -40,8 +40,8 @@ def build_fine_tuning(
     """
     require_image_size(config.image_size)
     source = find_checkpoint_file(config.init_from)
-    train = [build_task_reader(reader, builder_type) for reader in config.data.train]
-    val = build_task_reader(config.data.val, builder_type)
+    train = [build_task_reader(reader, builder_type, config.task.name) for reader in config.data.train]
+    val = build_task_reader(config.data.val, builder_type, config.task.name)
     tokenizer = build_tokenizer(config.tokenizer, train, source=source)
     data = coarse_data_config(config, trainer, builder_type.data_config)
     builder = builder_type(config, tokenizer=tokenizer, data=data)
@@ -63,9 +63,9 @@ def build_fine_tuning(
     return RunParts(task, data_module, initialization, builder.learned_files())
 
 
-def build_task_reader(config: DictConfig, builder_type: type[TaskBuilder]) -> Any:
-    """A reader of what the task reads."""
-    return build_reader(config, builder_type.reader_kind, wanted=builder_type.wanted)
+def build_task_reader(config: DictConfig, builder_type: type[TaskBuilder], task: str) -> Any:
+    """A reader of what the task of that name reads."""
+    return build_reader(config, builder_type.reader_kind, wanted=builder_type.wanted, suited=f"coarse_{task}")
 
 
 def coarse_data_config(

@@ -1,6 +1,7 @@
 """Judging a model of the coarse stage."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from omegaconf import DictConfig
 from torch import Tensor
@@ -29,7 +30,7 @@ def build_coarse_judging(config: DictConfig, files: RunFiles, settings: TrainerC
         UserError: the data lack the split, or the checkpoint does not fit.
     """
     builder_type = COARSE_TASKS[config.task.name]
-    reader = build_task_reader(find_split(config, split), builder_type)
+    reader = build_coarse_reader(config, split)
     tokenizer = TextTokenizer.from_file(files.tokenizer)
     data = coarse_data_config(config, settings, builder_type.data_config)
     builder = builder_type(config, tokenizer=tokenizer, data=data)
@@ -44,6 +45,20 @@ def build_coarse_judging(config: DictConfig, files: RunFiles, settings: TrainerC
         data, val=[samples] * evaluator.num_passes, val_collate=builder.evaluation_collator()
     )
     return Judging(fill(model, weights, files, task=config.task.name, trained_for=trained_for), evaluator, data_module)
+
+
+def build_coarse_reader(config: DictConfig, split: str) -> Any:
+    """The reader of a split.
+
+    Args:
+        config: of the run, with what the evaluation sets.
+        split: name in the data.
+
+    Raises:
+        UserError: the data lack the split, or are of another task.
+    """
+    task = config.task.name
+    return build_task_reader(find_split(config, split), COARSE_TASKS[task], task)
 
 
 def resized_to(window_size: int, weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:

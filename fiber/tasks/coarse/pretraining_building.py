@@ -46,7 +46,7 @@ def build_coarse_pretraining(config: DictConfig, trainer: TrainerConfig, *, resu
 
 def build_pair_reader(config: DictConfig) -> CaptionReader:
     """A reader of captioned images."""
-    return build_reader(config, CaptionReader, wanted="captions")  # type: ignore[type-abstract]
+    return build_reader(config, CaptionReader, wanted="captions", suited="coarse_pretrain")  # type: ignore[type-abstract]
 
 
 def build_pair_data(config: DictConfig, trainer: TrainerConfig) -> tuple[PairDataModule, TextTokenizer]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from omegaconf import DictConfig, ListConfig, open_dict
+from omegaconf import DictConfig, open_dict
 
 from fiber.checkpoints.detector_initialization import initialize_detector
 from fiber.checkpoints.initialization import find_checkpoint_file
@@ -20,15 +20,14 @@ from fiber.data.grounding_data_module import (
     prompts_of,
 )
 from fiber.data.readers.missing_images import check_missing
-from fiber.data.readers.task_readers import BoxReader, DetectionReader, ReferringReader
+from fiber.data.readers.task_readers import BoxReader, DetectionReader
 from fiber.data.tokenization import TextTokenizer
-from fiber.models.detector_config import DetectorConfig
+from fiber.detection.prompt_sampling import prompt_lengths
 from fiber.models.grounded_detector import GroundedDetector
 from fiber.objectives.grounding import GroundingCriterion, GroundingCriterionConfig
 from fiber.tasks.building import (
     READER_KEYS,
     RunParts,
-    build_reader,
     build_tokenizer,
     load_published_weights,
     optimization_values,
@@ -37,9 +36,9 @@ from fiber.tasks.fine.boxes.evaluators import SplitJudge, box_evaluator
 from fiber.tasks.fine.boxes.options import BoxEvaluationConfig
 from fiber.tasks.fine.detector_training import DetectorTraining
 from fiber.tasks.fine.freezing import freeze_image_stages
+from fiber.tasks.fine.readers import FineReaders, build_readers, final_split, require_same_classes
 from fiber.tasks.fine.tasks import FINE_TASKS, PRETRAINING, FineTask
 from fiber.tasks.fine.tuning import Tuning, restrict_training
-from fiber.tasks.judging import find_split
 from fiber.tasks.optimizer import FineOptimizationConfig
 from fiber.tasks.trainer_config import Strategy, TrainerConfig
 from fiber.utils.configs import build_dataclass, convert, plain
@@ -79,6 +78,9 @@ def build_detector_training(config: DictConfig, trainer: TrainerConfig, *, resum
         config: composed from `configs/train.yaml` with `stage=fine`.
         trainer: the part of it that depends on the hardware.
         resuming: weights will come from a checkpoint.
+
+    Raises:
+        UserError: anything in the configuration, the data or `init_from` that the user can mend.
     """
     if trainer.compile:
         raise UserError(
@@ -87,26 +89,29 @@ def build_detector_training(config: DictConfig, trainer: TrainerConfig, *, resum
     task = FINE_TASKS.get(config.task.name, PRETRAINING)
     source = find_checkpoint_file(config.init_from)
     tuning = convert(Tuning, config.get("tuning", Tuning.FULL), "tuning")
+    zero_shot = convert(bool, config.get("zero_shot", False), "zero_shot")
     settle_detector(config, source, tuning)
-    train, val = build_readers(config)
-    if config.get("final_split") is not None:
-        require_final_split(config, trainer)  # or it would be missed after training
-    tokenizer = build_tokenizer(config.tokenizer, train, source=source)
+    readers = build_readers(config)
+    if readers.final is not None:
+        refuse_sharded_judging(config, trainer)
+    tokenizer = build_tokenizer(config.tokenizer, readers.train, source=source)
     detector = build_detector_config(config, vocab_size=tokenizer.vocab_size)
-    data = fine_data_config(config, trainer, detector)
-    refuse_moving_prompts(tuning, train, data, tokenizer)
-    subset = choose_subset(train, data)
+    data = fine_data_config(config, trainer)
+    if task is not PRETRAINING:  # which learns from several sets
+        require_same_classes(readers, ordered=data.prompts is not None or tuning.trains_prompt)
+    refuse_moving_prompts(tuning, readers.train, data, tokenizer)
+    subset = choose_subset(readers.train, data)
     data_module = build_grounding_data(
         data,
-        train=train,
-        val=val,
+        train=readers.train,
+        val=readers.val,
         tokenizer=tokenizer,
         weights=config.data.weights,
         subset=None if subset is None else subset.indices,
         even=trainer.strategy is Strategy.FSDP,
     )
     judge = Judge(tokenizer, data, evaluation_options(config, task), detector.text_budget)
-    evaluators = [judge.evaluator(reader) for reader in val]
+    evaluators = [judge.evaluator(reader) for reader in readers.val]
     model = GroundedDetector(detector)
     initialization = None
     if not resuming and source is not None:
@@ -128,9 +133,9 @@ def build_detector_training(config: DictConfig, trainer: TrainerConfig, *, resum
     )
     if task is not PRETRAINING:  # whose millions of files take minutes to look for
         most = data.max_train_samples if subset is None else None  # a subset's are anywhere
-        for reader in train:
+        for reader in readers.train:
             check_missing(reader, allowed_share=data.max_broken, max_samples=most)
-        for reader in val:
+        for reader in readers.judged:
             check_missing(reader, allowed_share=0.0, max_samples=data.max_val_samples)
     files = {} if subset is None else {FEW_SHOT_FILE: subset.to_json()}
     return RunParts(
@@ -138,19 +143,44 @@ def build_detector_training(config: DictConfig, trainer: TrainerConfig, *, resum
         data_module,
         initialization,
         files,
-        check_first=config.get("zero_shot", False),
-        final_split=config.get("final_split"),
+        check_first=zero_shot,
+        final_split=final_split(config),
     )
 
 
-def require_final_split(config: DictConfig, trainer: TrainerConfig) -> None:
+def refuse_sharded_judging(config: DictConfig, trainer: TrainerConfig) -> None:
     """Raise a UserError if the best model could not be judged in the end."""
-    find_split(config, config.final_split)
     if trainer.strategy is Strategy.FSDP:
         raise UserError(
             f"final_split={config.final_split} judges the whole model, trainer=fsdp keeps it in parts: give "
             "final_split=null, or trainer=ddp."
         )
+
+
+def check_data(config: DictConfig, trainer: TrainerConfig) -> None:
+    """Raise a UserError if the data of a run are missing, or make no optimiser step; its model is not built.
+
+    Args:
+        config: composed from `configs/train.yaml` with `stage=fine`.
+        trainer: the part of it that depends on the hardware.
+    """
+    readers = build_readers(config)
+    data = fine_data_config(config, trainer)
+    count = count_training_samples(readers, data)
+    if count < config.optimization.batch_size:
+        shots = "" if data.shots is None else f"data.shots={data.shots}: "
+        raise UserError(
+            f"{shots}{readers.train[0].name} gives {count} training samples, fewer than one step of "
+            f"{config.optimization.batch_size}: lower optimization.batch_size, and trainer.batch_size with it."
+        )
+
+
+def count_training_samples(readers: FineReaders, data: FineDataConfig) -> int:
+    """Samples of an epoch."""
+    subset = choose_subset(readers.train, data)
+    if subset is not None:
+        return data.num_copies * len(subset.indices)
+    return data.num_copies * sum(len(range(len(reader))[: data.max_train_samples]) for reader in readers.train)
 
 
 def settle_detector(config: DictConfig, source: Path | None, tuning: Tuning) -> None:
@@ -166,31 +196,15 @@ def settle_detector(config: DictConfig, source: Path | None, tuning: Tuning) -> 
             config.detector.prompt_offsets = tuning.trains_prompt or bool(inherited.get("prompt_offsets"))
 
 
-def build_readers(config: DictConfig) -> tuple[list[BoxReader], list[BoxReader]]:
-    """Readers to learn from and to validate on; pre-training may validate on several, a task on one."""
-    task = FINE_TASKS.get(config.task.name, PRETRAINING)
-    val = config.data.val if isinstance(config.data.val, ListConfig) else [config.data.val]
-    train = [build_box_reader(reader, task) for reader in config.data.train]
-    return train, [build_box_reader(reader, task) for reader in val]
-
-
-def build_box_reader(config: DictConfig, task: FineTask) -> BoxReader:
-    """A reader of what the task reads.
+def fine_data_config(config: DictConfig, trainer: TrainerConfig) -> FineDataConfig:
+    """How samples become batches.
 
     Raises:
-        UserError: it reads something else.
+        UserError: an option that there is not, or a value that it cannot have.
     """
-    reader = build_reader(config, cast(type[BoxReader], task.reader_kind), wanted=task.wanted)
-    if task.benchmark is not None and isinstance(reader, ReferringReader) and reader.dataset != task.benchmark:
-        raise UserError(f"data: {reader.name} is of {reader.dataset}: give task={reader.dataset}, or other data.")
-    return reader
-
-
-def fine_data_config(config: DictConfig, trainer: TrainerConfig, detector: DetectorConfig) -> FineDataConfig:
-    """How samples become batches."""
     values = {key: value for key, value in plain(config.data).items() if key not in (*READER_KEYS, "dataset")}
     values |= {"batch_size": trainer.batch_size, "num_workers": trainer.num_workers, "seed": config.seed}
-    values |= {"text_budget": detector.text_budget, "transform": plain(config.transform)}
+    values |= {"text_budget": config.max_text_length, "transform": plain(config.transform)}
     return build_dataclass(FineDataConfig, values, "data")
 
 
@@ -199,15 +213,34 @@ def refuse_moving_prompts(
 ) -> None:
     """Raise a UserError if a prompt is to be tuned in which no class has a place of its own."""
     for reader in train if tuning.trains_prompt else ():
-        if isinstance(reader, DetectionReader) and not has_fixed_prompt(prompts_of(reader, data, tokenizer)):
+        if not isinstance(reader, DetectionReader):
+            continue
+        needed = prompt_length(reader, data, tokenizer)
+        if needed > data.text_budget:
+            raise UserError(
+                f"tuning={tuning} learns an offset of every place in the prompt, but that of all "
+                f"{len(reader.classes)} classes of {reader.name} needs {needed} of max_text_length="
+                f"{data.text_budget} tokens: give max_text_length={needed} or more, or another tuning."
+            )
+        if data.negatives.shuffle or not has_fixed_prompt(prompts_of(reader, data, tokenizer)):
             raise UserError(
                 f"tuning={tuning} learns an offset of every place in the prompt, but that of {reader.name} changes "
                 "from image to image: give data.negatives.shuffle=false and data.all_classes=true."
             )
 
 
+def prompt_length(reader: DetectionReader, data: FineDataConfig, tokenizer: TextTokenizer) -> int:
+    """Tokens of the prompt of all classes in their order."""
+    [length] = prompt_lengths(class_prompts(reader, data), count_tokens=tokenizer.count, shuffle=False)
+    return length
+
+
 def evaluation_options(config: DictConfig, task: FineTask) -> BoxEvaluationConfig:
-    """The task's, where the configuration does not say otherwise."""
+    """Which boxes count: as for the task, where the configuration does not say otherwise.
+
+    Raises:
+        UserError: an option that there is not, or a value that it cannot have.
+    """
     given = {key: value for key, value in (plain(config).get("evaluation") or {}).items() if value is not None}
     return build_dataclass(BoxEvaluationConfig, vars(task.options) | given, "evaluation")
 

@@ -1,6 +1,8 @@
 """Wrong input to the fine stage ends in one clear message before any training."""
 
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from fiber.checkpoints.model_configs import build_detector_config
 from fiber.data.grounding_data_module import FineDataConfig, class_prompts
 from fiber.data.shapes.detection import ShapesDetection
 from fiber.detection.prompts import ClassPrompt
-from fiber.tasks.fine.building import FEW_SHOT_FILE, fine_data_config, settle_detector
-from fiber.tasks.fine.tuning import Tuning
+from fiber.tasks.fine.building import FEW_SHOT_FILE, fine_data_config
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.tasks.training import prepare
 from fiber.utils.configs import build_dataclass, plain
@@ -26,7 +26,10 @@ from ..composing import composed
     ("overrides", "message"),
     [
         (["init_from=nowhere"], "init_from=nowhere holds no checkpoint"),
-        (["data=shapes_coarse_pretrain"], "reads no boxes: choose data for this stage and task"),
+        (
+            ["data=shapes_coarse_pretrain"],
+            "reads no boxes: choose data .*, such as data=fine_pretrain",
+        ),
         (["data.negatives.max_negatives=-1"], "max_negatives=-1"),
         (["transform.short_sides=[]"], r"short_sides=\[\]"),
         (["detector.channel_order=grb"], "detector.channel_order=grb is not one of rgb, bgr"),
@@ -38,7 +41,11 @@ from ..composing import composed
         (["trainer=fsdp", "optimization.batch_size=8"], "optimization.ema_decay=null, or trainer=ddp"),
         (["task=odinw", "trainer=fsdp"], "final_split=test judges .*: give final_split=null, or trainer=ddp"),
         (["task=refcoco", "data=shapes_fine_refcocog"], "is of refcocog: give task=refcocog, or other data"),
-        (["task=odinw", "final_split=tset"], "split=tset: these data have val, test"),
+        (["task=odinw", "final_split=tset"], "final_split=tset: these data have val, test"),
+        (["task=odinw", "final_split=3"], "final_split=3: give str or null"),
+        (["task=odinw", "zero_shot=maybe"], "zero_shot='maybe': give bool"),
+        (["task=odinw", "zero_shot=no"], "zero_shot='no': give bool"),
+        (["task=odinw", "data.splits.test.style=nonsense"], "nonsense"),
         (["trainer.batch_size=3"], "trainer.batch_size=3 on 1 devices does not divide"),
     ],
 )
@@ -79,9 +86,7 @@ def test_a_coarse_checkpoint_of_another_model_is_named(tmp_path: Path) -> None:
 def data_of(*overrides: str) -> FineDataConfig:
     """How samples become batches in a run of a few sketches."""
     config = composed(["stage=fine", "task=odinw", *overrides], Path("run"))
-    settle_detector(config, None, Tuning.FULL)
-    detector = build_detector_config(config, vocab_size=300)
-    return fine_data_config(config, build_dataclass(TrainerConfig, plain(config.trainer), "trainer"), detector)
+    return fine_data_config(config, build_dataclass(TrainerConfig, plain(config.trainer), "trainer"))
 
 
 def sketches() -> ShapesDetection:
@@ -131,12 +136,8 @@ def test_a_run_trains_on_the_user_s_words(tmp_path: Path) -> None:
     }
 
 
-MOVING = [
-    ["data.negatives.shuffle=true"],
-    ["data.all_classes=false"],
-    ["data.all_classes=null", "max_text_length=8"],
-]
-"""Ways in which the prompt changes from image to image; the last, because it holds too few classes."""
+MOVING = [["data.negatives.shuffle=true"], ["data.all_classes=false"]]
+"""Ways in which the prompt changes from image to image."""
 
 
 @pytest.mark.parametrize("tuning", ["prompt", "prompt_and_probe"])
@@ -151,9 +152,20 @@ def test_a_prompt_that_changes_from_image_to_image_cannot_be_tuned(
     prepare(composed([*given, "tuning=text"], tmp_path / "run"))
 
 
-def write_folder(folder: Path, *names: str) -> None:
+@pytest.mark.parametrize("all_classes", ["true", "false", "null"])
+def test_a_prompt_that_is_to_be_tuned_must_hold_all_classes(all_classes: str, tmp_path: Path) -> None:
+    given = ["stage=fine", "task=odinw", "tuning=prompt", f"data.all_classes={all_classes}"]
+    with pytest.raises(UserError) as caught:
+        prepare(composed([*given, "max_text_length=8"], tmp_path / "run"))
+    message = r"that of all 4 classes of .* needs (\d+) of max_text_length=8 tokens: give max_text_length=\1 or"
+    found = re.search(message, str(caught.value))
+    assert found is not None, caught.value
+    prepare(composed([*given, f"max_text_length={found[1]}", "data.all_classes=true"], tmp_path / "run"))
+
+
+def write_folder(folder: Path, *names: str, splits: Sequence[str] = ("train", "valid")) -> None:
     """A data set in COCO's layout of one picture, with a box of each class."""
-    for split in ("train", "valid"):
+    for split in splits:
         (folder / split).mkdir(parents=True)
         Image.new("RGB", (64, 48)).save(folder / split / "picture.jpg")
         boxes = [
@@ -175,6 +187,39 @@ def test_the_prompt_of_your_own_folder_can_be_tuned(stage_recipe: list[str], tmp
     run = prepare(composed(["stage=fine", "task=custom", "tuning=prompt", *stage_recipe, *sizes], tmp_path / "run"))
     (batch,) = list(run.data_module.train_dataloader())
     assert run.task.tokenizer.decode(batch.text_ids[0].tolist()) == "cat. dog. owl"
+
+
+def prepare_own(folder: Path, train: str, val: str, *overrides: str) -> None:
+    """A run on a folder whose splits have classes of their own."""
+    write_folder(folder / "own", *train.split(), splits=["train"])
+    write_folder(folder / "own", *val.split(), splits=["valid"])
+    sizes = ["optimization.batch_size=1", "trainer.batch_size=1", f"data_dir={folder / 'own'}"]
+    prepare(composed(["stage=fine", "task=custom", *sizes, *overrides], folder / "run"))
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "message"),
+    [
+        ("cat dog owl", "cat dog", "data: own val lacks owl of own train: list the same classes in the annotations"),
+        ("cat", "cat dog", "data: own train lacks dog of own val: list"),
+        ("cat cow", "cat dog", "data: own val lacks cow of own train; own train lacks dog of own val: list"),
+    ],
+)
+def test_classes_that_are_learned_and_judged_must_be_the_same(
+    train: str, val: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=message):
+        prepare_own(tmp_path, train, val)
+
+
+def test_classes_may_be_in_another_order(tmp_path: Path) -> None:
+    prepare_own(tmp_path, "cat dog", "dog cat")
+
+
+@pytest.mark.parametrize("override", ["data.prompts=[tabby,hound]", "tuning=prompt"])
+def test_classes_may_not_be_in_another_order_where_their_places_count(override: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="own train are in the order cat, dog, those of own val in the order dog, cat"):
+        prepare_own(tmp_path, "cat dog", "dog cat", override)
 
 
 @pytest.mark.parametrize(("limit", "expected"), [("null", 3), ("2", 2), ("99", 3)])
