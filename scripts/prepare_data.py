@@ -1,4 +1,4 @@
-"""Prepare data: python scripts/prepare_data.py document-frequencies data=coco data_dir=/data output=frequencies.json"""
+"""Prepare data: python scripts/prepare_data.py document-frequencies|coco-folder data=... [data_dir=/data] output=..."""
 
 import sys
 

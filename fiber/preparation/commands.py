@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 
 from omegaconf import DictConfig
 
+from fiber.preparation.coco_folder import write_split
 from fiber.preparation.document_frequencies import write_document_frequencies
 from fiber.utils.errors import UserError
 
 COMMANDS: Mapping[str, Callable[[DictConfig], None]] = {
+    "coco-folder": write_split,
     "document-frequencies": write_document_frequencies,
 }
 """By the first word of the command line."""

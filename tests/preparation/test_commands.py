@@ -6,8 +6,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
+from fiber.data.readers.coco_detection import CocoDetection
 from fiber.data.shapes.captions import ShapesCaptions
+from fiber.data.shapes.detection import ShapesDetection
 from fiber.evaluation.captioning.document_frequencies import DocumentFrequencies
+from fiber.preparation.coco_folder import ANNOTATION_FILE
 from fiber.preparation.commands import prepare_data
 from fiber.utils.errors import UserError
 from fiber.utils.overrides import with_command
@@ -48,13 +51,37 @@ def test_several_captions_of_a_real_image_are_one_document(shared: Path, tmp_pat
     assert counted.counts["<eos>"] == 67 and 60 < counted.counts["a"] <= 67
 
 
+@pytest.mark.parametrize(("split", "folder"), [("train", "train"), ("val", "valid"), ("test", "new")])
+def test_a_split_becomes_a_folder_in_coco_s_layout(
+    split: str, folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / folder
+    sizes = ("max_samples=3", "image_size=64")
+    prepare_data(composed("coco-folder", "data=shapes_fine_coco", f"split={split}", f"output={output}", *sizes))
+    written = CocoDetection(str(output / ANNOTATION_FILE), image_folder=str(output), training=False)
+    expected = ShapesDetection(split, num_samples=3, image_size=64, style="sketch")
+    assert [written.load_image(index).tobytes() for index in range(len(written))] == [
+        expected.load_image(index).tobytes() for index in range(3)
+    ]
+    num_boxes = sum(len(expected.objects(index)) for index in range(3))
+    assert f"3 images with {num_boxes} boxes of 4 classes: {output}" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["data=coco"], "no command is given: type prepare_data.py and one of document-frequencies"),
+        (["data=coco"], "no command is given: type prepare_data.py and one of coco-folder, document-frequencies"),
         (["frequencies", "data=coco"], "there is no command frequencies: type"),
         (["document-frequencies", "data=shapes_coarse_caption"], "output is missing: give output=frequencies.json"),
         (["document-frequencies", "data=coco", "data_dir=/nowhere", "output=x"], "/nowhere is missing"),
+        (["coco-folder", "data=shapes_fine_coco"], "output is missing: give output=FOLDER"),
+        (
+            ["coco-folder", "data=shapes_fine_coco", "split=tset", "output=x"],
+            "split=tset: these data have train, val, t",
+        ),
+        (["coco-folder", "data=shapes_fine_pretrain", "split=val", "output=x"], "several sets: give data with one"),
+        (["coco-folder", "data=shapes_fine_coco", "max_samples=0", "output=x"], "max_samples=0: give 1 or more"),
+        (["coco-folder", "data=shapes_fine_refcoco", "split=testA", "output=x"], "reads no objects: .* data=fine_coco"),
         (["document-frequencies", "data=fine_lvis", "output=x"], "choose data for this stage|does not exist"),
     ],
 )
