@@ -244,6 +244,14 @@ def test_fine_pretraining_sees_the_paper_s_data() -> None:
     assert config.data.weights is None
 
 
+@pytest.mark.parametrize("overrides", [(), ("experiment=demo",)], ids=["recipe", "demo"])
+def test_fine_pretraining_trains_everything_and_judges_nothing_on_the_side(overrides: tuple[str, ...]) -> None:
+    config = composed("stage=fine", *overrides)
+    assert (config.zero_shot, config.get("final_split"), config.tuning) == (False, None, "full")
+    assert fine_building.evaluation_options(config, PRETRAINING) == PRETRAINING.options
+    assert (config.detector.channel_order is None, config.detector.query_norm) == (False, True)
+
+
 @pytest.mark.parametrize(("stage", "task"), RECIPES)
 def test_the_demo_needs_no_files_and_one_process(stage: str, task: str) -> None:
     config = composed(f"stage={stage}", f"task={task}", "experiment=demo")
