@@ -205,7 +205,8 @@ def test_fine_pretraining_is_optimised_as_in_the_paper() -> None:
 
 
 def test_fine_pretraining_has_the_paper_s_model() -> None:
-    config = composed("stage=fine")
+    config = composed("stage=fine").copy()
+    fine_building.settle_detector(config, None, Tuning.FULL)
     detector = build_detector_config(config, vocab_size=50265)
     expected = DetectorConfig(
         channels=256,
@@ -245,7 +246,7 @@ def test_fine_pretraining_sees_the_paper_s_data() -> None:
 
 
 @pytest.mark.parametrize("overrides", [(), ("experiment=demo",)], ids=["recipe", "demo"])
-def test_fine_pretraining_trains_everything_and_judges_nothing_on_the_side(overrides: tuple[str, ...]) -> None:
+def test_fine_pretraining_takes_from_the_base_only_what_it_had(overrides: tuple[str, ...]) -> None:
     config = composed("stage=fine", *overrides)
     assert (config.zero_shot, config.get("final_split"), config.tuning) == (False, None, "full")
     assert fine_building.evaluation_options(config, PRETRAINING) == PRETRAINING.options

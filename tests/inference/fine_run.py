@@ -23,7 +23,7 @@ def composed(name: str, *overrides: str, folder: Path = CONFIGS) -> DictConfig:
 
 def write_run(folder: Path, *overrides: str) -> Path:
     """What a fine run of the demo leaves, with weights that give every word to every cell about as likely as not."""
-    settings = (f"data.val_short_side={SHORT_SIDE}", f"run_dir={folder}", *overrides)
+    settings = ("detector.prompt_offsets=false", f"data.val_short_side={SHORT_SIDE}", f"run_dir={folder}", *overrides)
     config = composed("train", "stage=fine", "experiment=demo", *settings)
     tokenizer = train_tokenizer(shapes_corpus(), 400)
     torch.manual_seed(0)

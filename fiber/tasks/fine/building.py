@@ -135,8 +135,10 @@ def build_detector_training(config: DictConfig, trainer: TrainerConfig, *, resum
         most = data.max_train_samples if subset is None else None  # a subset's are anywhere
         for reader in readers.train:
             check_missing(reader, allowed_share=data.max_broken, max_samples=most)
-        for reader in readers.judged:
+        for reader in readers.val:
             check_missing(reader, allowed_share=0.0, max_samples=data.max_val_samples)
+        if readers.final is not None:
+            check_missing(readers.final, allowed_share=0.0)  # all of it is judged
     files = {} if subset is None else {FEW_SHOT_FILE: subset.to_json()}
     return RunParts(
         module,
@@ -170,8 +172,8 @@ def check_data(config: DictConfig, trainer: TrainerConfig) -> None:
     if count < config.optimization.batch_size:
         shots = "" if data.shots is None else f"data.shots={data.shots}: "
         raise UserError(
-            f"{shots}{readers.train[0].name} gives {count} training samples, fewer than one step of "
-            f"{config.optimization.batch_size}: lower optimization.batch_size, and trainer.batch_size with it."
+            f"{shots}{readers.train[0].name} gives {count} of the {config.optimization.batch_size} training samples "
+            "that one step takes: lower optimization.batch_size, and trainer.batch_size with it."
         )
 
 
