@@ -1,6 +1,7 @@
 """From annotations to training samples, and what is passed over on the way."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -26,10 +27,10 @@ def transform(*, flip: float = 0.0, short_side: int = 80) -> GroundingTransform:
 
 
 def captions(
-    *scenes: GroundedCaption, flip: float = 0.0, broken: tuple[int, ...] = (), max_samples: int | None = None
+    *scenes: GroundedCaption, flip: float = 0.0, broken: tuple[int, ...] = (), indices: Sequence[int] | None = None
 ) -> GroundingDataset:
     annotations = CaptionAnnotations(MemoryCaptions(*scenes, broken=broken))
-    return GroundingDataset(annotations, transform=transform(flip=flip), seed=0, max_samples=max_samples)
+    return GroundingDataset(annotations, transform=transform(flip=flip), seed=0, indices=indices)
 
 
 def objects(*images: list[LabeledBox], flip: float = 0.0) -> GroundingDataset:
@@ -113,7 +114,7 @@ def test_replacements_depend_on_the_draw_alone() -> None:
 
 
 def test_replacements_come_from_the_samples_in_use() -> None:
-    dataset = captions(BEACH_SCENE, EMPTY, *[BEACH_SCENE] * 9, max_samples=2)
+    dataset = captions(BEACH_SCENE, EMPTY, *[BEACH_SCENE] * 9, indices=range(2))
     assert len(dataset) == 2
     assert {dataset[SampleKey(1, draw)].location for draw in range(20)} == {"0.png"}
 
@@ -157,7 +158,7 @@ def test_class_names_stay_as_they_are_when_the_image_is_flipped() -> None:
 def test_groups_are_wide_high_and_unknown_with_the_wide() -> None:
     stated = [(80, 100), (100, 80), (64, 64), (0, 0), (100, 80)]
     reader = MemoryCaptions(*[BEACH_SCENE] * 5, stated=stated)
-    dataset = GroundingDataset(CaptionAnnotations(reader), transform=transform(), seed=0, max_samples=4)
+    dataset = GroundingDataset(CaptionAnnotations(reader), transform=transform(), seed=0, indices=range(4))
     assert dataset.aspect_groups().tolist() == [0, 1, 1, 0]
 
 
