@@ -125,7 +125,7 @@ class EvaluationBatchSampler(Sampler[list[SampleKey]]):
         world_size: number of processes.
         even: all processes get the same number of batches, as sharded models need it, of sizes that differ by one at
             most and larger than `batch_size` where samples are few. Otherwise batches are the same whatever the number
-            of processes, some of which may have one less.
+            of processes, some of which may have one less; only if there are fewer than processes they become smaller.
 
     Raises:
         UserError: fewer samples than processes.
@@ -135,7 +135,9 @@ class EvaluationBatchSampler(Sampler[list[SampleKey]]):
         if size < world_size:
             raise UserError(f"The validation data hold {size} samples, fewer than the {world_size} processes.")
         num_batches = -(-size // batch_size)
-        if even:
+        if not even:
+            num_batches = max(num_batches, world_size)
+        else:
             num_batches = world_size * min(-(-num_batches // world_size), size // world_size)
         starts = [batch * size // num_batches for batch in range(num_batches + 1)]
         self.batches = [range(starts[batch], starts[batch + 1]) for batch in range(rank, num_batches, world_size)]

@@ -8,13 +8,14 @@ import hydra
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
-from pytorch_lightning.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.callbacks import EMAWeightAveraging, LearningRateMonitor
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies import DDPStrategy, ModelParallelStrategy
 from pytorch_lightning.strategies import Strategy as LightningStrategy
 
-from fiber.checkpoints.run_folder import BEST, LAST, checkpoint_folder
+from fiber.checkpoints.run_folder import LAST, checkpoint_folder
 from fiber.tasks.accumulation import accumulation_steps
+from fiber.tasks.callbacks.best_checkpoint import BestCheckpoint
 from fiber.tasks.callbacks.broken_image_monitor import BrokenImageMonitor
 from fiber.tasks.callbacks.defect_monitor import DefectMonitor
 from fiber.tasks.callbacks.evaluation_progress import EvaluationProgress
@@ -175,7 +176,7 @@ def callbacks(
         LearningRateMonitor(logging_interval="step"),
         PredictionPictures(run_dir / PREDICTIONS),
         # Before the last checkpoint, which holds the best value.
-        ModelCheckpoint(folder, Path(BEST).stem, monitor=monitored, mode="max", enable_version_counter=False),
+        BestCheckpoint(folder, monitored=monitored),
         LastCheckpoint(folder / LAST, every=settings.checkpoint_every),
     ]
     if optimization.ema_decay is not None:

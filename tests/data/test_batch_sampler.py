@@ -93,7 +93,9 @@ EVALUATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("size", "batch_size", "world_size"), EVALUATIONS)
+@pytest.mark.parametrize(
+    ("size", "batch_size", "world_size"), [one for one in EVALUATIONS if -(-one[0] // one[1]) >= one[2]]
+)
 def test_batches_are_the_same_whatever_the_number_of_processes(size: int, batch_size: int, world_size: int) -> None:
     whole = indices(EvaluationBatchSampler(size, batch_size=batch_size, even=False))
     assert list(chain(*whole)) == list(range(size))
@@ -102,6 +104,14 @@ def test_batches_are_the_same_whatever_the_number_of_processes(size: int, batch_
     parts = [EvaluationBatchSampler(size, rank=rank, **options) for rank in range(world_size)]  # type: ignore[arg-type]
     assert [len(part) for part in parts] == [len(indices(part)) for part in parts]
     assert [batch for turn in zip_longest(*map(indices, parts)) for batch in turn if batch is not None] == whole
+
+
+@pytest.mark.parametrize(("size", "batch_size", "world_size"), EVALUATIONS)
+def test_no_process_is_without_a_batch(size: int, batch_size: int, world_size: int) -> None:
+    options = {"batch_size": batch_size, "world_size": world_size, "even": False}
+    parts = [indices(EvaluationBatchSampler(size, rank=rank, **options)) for rank in range(world_size)]  # type: ignore[arg-type]
+    assert all(part and all(part) for part in parts)
+    assert sorted(chain(*chain(*parts))) == list(range(size))
 
 
 @pytest.mark.parametrize(("size", "batch_size", "world_size"), EVALUATIONS)

@@ -9,7 +9,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 
 
 class LastCheckpoint(Checkpoint):
-    """Writes one checkpoint over and over, and at the end; again after a validation that follows at once.
+    """Writes one checkpoint over and over, and at the end.
 
     Lightning writes a file beside it first and moves it into place: a run killed at any moment leaves a whole one.
 
@@ -32,8 +32,9 @@ class LastCheckpoint(Checkpoint):
             self.save(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # What a validation found decides on the rate and the end of some runs; a checkpoint from before lacks it.
-        if trainer.state.fn == TrainerFn.FITTING and (trainer.should_stop or trainer.global_step == self.saved_step):
+        # A validation that ends the run must be known to whoever resumes it. After others the checkpoint stays as it
+        # was: Lightning resumes one that was written within a validation a step too late.
+        if trainer.state.fn == TrainerFn.FITTING and trainer.should_stop:
             self.save(trainer)
 
     def save(self, trainer: pl.Trainer) -> None:

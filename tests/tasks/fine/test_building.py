@@ -225,7 +225,7 @@ def test_classes_may_not_be_in_another_order_where_their_places_count(override: 
 @pytest.mark.parametrize(("limit", "expected"), [("null", 3), ("2", 2), ("99", 3)])
 def test_few_shots_and_a_limit_on_the_samples_go_together(limit: str, expected: int, tmp_path: Path) -> None:
     sizes = ["optimization.batch_size=1", "trainer.batch_size=1", "data.train.0.num_samples=32"]
-    shots = ["data.shots=2", "data.copies=3", f"data.max_train_samples={limit}"]
+    shots = ["data.shots=2", "data.shot_seed=null", "data.copies=3", f"data.max_train_samples={limit}"]
     run = prepare(composed(["stage=fine", "task=odinw", *sizes, *shots], tmp_path / "run"))
     subset: dict[str, Any] = json.loads(run.parts.learned_files[FEW_SHOT_FILE])
     assert (len(subset["indices"]), len(run.data_module.train_samples)) == (expected, 3 * expected)
@@ -233,7 +233,12 @@ def test_few_shots_and_a_limit_on_the_samples_go_together(limit: str, expected: 
 
 @pytest.mark.parametrize("debug", ["overfit", "fast"])
 def test_few_shots_can_be_debugged(debug: str, tmp_path: Path) -> None:
-    run = prepare(composed(["stage=fine", "task=odinw", "data.shots=10", f"debug={debug}"], tmp_path / "run"))
+    run = prepare(
+        composed(
+            ["stage=fine", "task=odinw", "data.shots=10", "data.shot_seed=null", f"debug={debug}"], tmp_path / "run"
+        )
+    )
     subset: dict[str, Any] = json.loads(run.parts.learned_files[FEW_SHOT_FILE])
     assert len(run.data_module.train_samples) == len(subset["indices"])
-    assert len(subset["indices"]) == 16 if debug == "overfit" else len(subset["indices"]) > 16
+    batch = run.task.optimization.batch_size
+    assert len(subset["indices"]) == batch if debug == "overfit" else len(subset["indices"]) > batch
