@@ -12,7 +12,8 @@ from torchvision.ops import box_iou
 RANKS = (1, 5, 10)
 METRICS = (*(f"recall_{rank}" for rank in RANKS), "upper_bound")
 """By the best 1, 5 and 10 boxes, and by all."""
-MATCHING_IOU = 0.5
+MATCHING_OVERLAP = 0.5
+"""Intersection over union from which a box is right."""
 
 Hits = tuple[bool, ...]
 """Whether a phrase is found, in the order of `METRICS`."""
@@ -27,8 +28,14 @@ def find_phrase(predicted: Tensor, truth: Tensor) -> Hits:
     """
     if len(predicted) == 0:
         return (False,) * len(METRICS)
-    right = (box_iou(predicted, truth) >= MATCHING_IOU).any(dim=1)  # K
-    return (*(bool(right[:rank].any()) for rank in RANKS), bool(right.any()))
+    overlap = box_iou(predicted, truth).amax(dim=1)  # K
+    return (*hits_at_ranks(overlap), bool((overlap >= MATCHING_OVERLAP).any()))
+
+
+def hits_at_ranks(overlap: Tensor) -> tuple[bool, ...]:
+    """Whether any of the first 1, 5 and 10 boxes is right, from the overlap of K with the truth."""
+    right = overlap >= MATCHING_OVERLAP
+    return tuple(bool(right[:rank].any()) for rank in RANKS)
 
 
 def mean_hits(hits: Sequence[Hits]) -> dict[str, float]:

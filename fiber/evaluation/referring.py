@@ -10,9 +10,7 @@ import numpy as np
 from torch import Tensor
 from torchvision.ops import box_iou, generalized_box_iou
 
-RANKS = (1, 5, 10)
-MATCHING_OVERLAP = 0.5
-"""Intersection over union from which a box is the object."""
+from fiber.evaluation.grounding_recall import RANKS, hits_at_ranks
 
 
 class JudgedExpression(NamedTuple):
@@ -38,12 +36,6 @@ def judge_expression(predicted: Tensor, truth: Tensor) -> JudgedExpression:
         return JudgedExpression(nothing, nothing, 0.0)
     iou, giou = box_iou(predicted, truth)[:, 0], generalized_box_iou(predicted, truth)[:, 0]  # K
     return JudgedExpression(hits_at_ranks(iou), hits_at_ranks(giou), float(iou[0]))
-
-
-def hits_at_ranks(overlap: Tensor) -> tuple[bool, ...]:
-    """Whether any of the first 1, 5 and 10 boxes overlaps the object enough, from the overlap of K."""
-    right = overlap >= MATCHING_OVERLAP
-    return tuple(bool(right[:rank].any()) for rank in RANKS)
 
 
 def mean_precision(expressions: Sequence[JudgedExpression]) -> dict[str, float]:

@@ -55,8 +55,6 @@ class EntryRecord(NamedTuple):
     """Fields of `SpannedBox`."""
     evaluated: list[Any] | None
     """Spans of every phrase that is judged."""
-    dataset_name: str
-    """Such as `refcoco`; empty where the file does not say."""
 
 
 class MdetrGrounding(GroundingReader):
@@ -88,7 +86,7 @@ class MdetrGrounding(GroundingReader):
         self.name = self.annotation_file.stem
         self.index = AnnotationIndex(
             self.annotation_file,
-            layout=f"mdetr grounding 3, with_crowds={self.with_crowds}",
+            layout=f"mdetr grounding 4, with_crowds={self.with_crowds}",
             build=partial(build_index, with_crowds=self.with_crowds),
         )
         sources = self.details.sources
@@ -220,7 +218,6 @@ def build_index(path: Path, *, with_crowds: bool) -> IndexContent:
                 caption_of(image, path),
                 [SpannedBox(spans_of(one, path), corners(one)) for one in boxes[image["id"]]],
                 judged_spans(image, path),
-                image.get("dataset_name") or "",
             )
             for image in content.images
         ),
