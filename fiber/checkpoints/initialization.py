@@ -7,18 +7,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from fiber.checkpoints.original_coarse import IMAGE_PREFIX
 from fiber.checkpoints.position_bias import resize_position_bias
-from fiber.checkpoints.run_folder import BEST, LAST, checkpoint_folder, is_sharded, refuse_sharded
+from fiber.checkpoints.run_folder import find_weights, is_sharded, refuse_sharded
 from fiber.utils.errors import UserError
 
 OURS = "model."
 """Beginning of the model's tensors in a checkpoint of a run."""
 BACKBONE = "backbone."
 """Beginning of the backbone's tensors in a model."""
+SAFETENSORS = ".safetensors"
+"""Ending of the weights of an exported model, which have the model's own names."""
 POSITION_BIAS = "relative_position_bias"
 
 State = Mapping[str, Tensor]
@@ -52,7 +56,7 @@ class InitializationReport(NamedTuple):
 
 
 def find_checkpoint_file(init_from: str | None) -> Path | None:
-    """The checkpoint that `init_from` names: a file, or a run directory whose best one is taken.
+    """The checkpoint that `init_from` names: a file, a run directory whose best one is taken, or an exported model.
 
     Raises:
         UserError: there is none.
@@ -60,14 +64,11 @@ def find_checkpoint_file(init_from: str | None) -> Path | None:
     if init_from is None:
         return None
     path = Path(init_from)
-    candidates = [path]
-    if path.is_dir() and not is_sharded(path):
-        candidates = [checkpoint_folder(path) / name for name in (BEST, LAST)]
-    found = next((candidate for candidate in candidates if candidate.exists()), None)
-    if found is None or (found.is_dir() and not is_sharded(found)):
+    found = find_weights(path) if path.is_dir() and not is_sharded(path) else path
+    if found is None or not found.exists() or (found.is_dir() and not is_sharded(found)):
         raise UserError(
-            f"init_from={init_from} holds no checkpoint: give the directory of a run, a checkpoint file, or null to "
-            "start without one."
+            f"init_from={init_from} holds no checkpoint: give the directory of a run or of an exported model, a "
+            "checkpoint file, or null to start without one."
         )
     refuse_sharded(found, key="init_from")
     return found
@@ -88,10 +89,12 @@ def read_state(path: Path) -> State:
         UserError: the file cannot be read, or holds no tensors by name.
     """
     try:
+        if path.suffix == SAFETENSORS:
+            return {f"{OURS}{name}": value for name, value in load_file(path).items()}
         others = get_unsafe_globals_in_checkpoint(path) if zipfile.is_zipfile(path) else []
         with safe_globals([(Unread, name) for name in others]):
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except (RuntimeError, EOFError, OSError, SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise UserError(
             f"init_from={path} is damaged or no checkpoint ({type(error).__name__}): give best.ckpt of a run, or a "
             "checkpoint in the original's format."

@@ -1,4 +1,4 @@
-"""Where a run keeps what belongs to its model."""
+"""Where a run, or a model exported from one, keeps what belongs to its model."""
 
 from pathlib import Path
 
@@ -6,8 +6,12 @@ from fiber.utils.errors import UserError
 
 CONFIG_FILE = "config.yaml"
 TOKENIZER_FOLDER = "tokenizer"
+ANSWERS_FILE = "answers.json"
+"""The vocabulary of a model that answers questions."""
 LAST = "last.ckpt"
 BEST = "best.ckpt"
+EXPORTED_WEIGHTS = "model.safetensors"
+"""Weights of an exported model, in the folder itself."""
 SHARDED_META = "meta.pt"
 """File of a sharded checkpoint that holds everything but tensors."""
 
@@ -17,6 +21,18 @@ CONSOLIDATE = "python -m torch.distributed.checkpoint.format_utils dcp_to_torch"
 
 def checkpoint_folder(run_dir: Path) -> Path:
     return run_dir / "checkpoints"
+
+
+def find_weights(folder: Path) -> Path | None:
+    """Weights in the directory of a run (the best, else the last) or of an exported model."""
+    places = [checkpoint_folder(folder) / name for name in (BEST, LAST)]
+    return next((place for place in (*places, folder / EXPORTED_WEIGHTS) if place.exists()), None)
+
+
+def run_of(weights: Path) -> Path:
+    """The directory that weights found by `find_weights` belong to."""
+    weights = weights.absolute()
+    return weights.parent if weights.name == EXPORTED_WEIGHTS else weights.parent.parent
 
 
 def is_sharded(checkpoint: Path) -> bool:

@@ -9,18 +9,22 @@ from typing import Any, NamedTuple
 import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from fiber.checkpoints.initialization import OURS
+from fiber.checkpoints.initialization import OURS, SAFETENSORS
 from fiber.checkpoints.run_folder import (
     BEST,
     CONFIG_FILE,
+    EXPORTED_WEIGHTS,
     LAST,
     TOKENIZER_FOLDER,
-    checkpoint_folder,
+    find_weights,
     is_sharded,
     refuse_sharded,
+    run_of,
 )
 from fiber.data.tokenization import TOKENIZER_FILE
 from fiber.utils.errors import UserError
@@ -42,21 +46,21 @@ def find_run_files(path: Path) -> RunFiles:
     """Checkpoint, configuration and tokeniser of a run.
 
     Args:
-        path: directory of a run (its best checkpoint, else its last), or a checkpoint in one.
+        path: directory of a run (its best checkpoint, else its last) or of an exported model, or a checkpoint in one.
 
     Raises:
         UserError: one is missing, or the checkpoint is sharded.
     """
     if not path.exists():
         raise UserError(f"checkpoint={path} does not exist: give the directory of a run, or a checkpoint in one.")
-    candidates = [path]
-    if path.is_dir() and not is_sharded(path):
-        candidates = [checkpoint_folder(path) / name for name in (BEST, LAST)]
-    checkpoint = next((candidate for candidate in candidates if candidate.exists()), None)
+    checkpoint = find_weights(path) if path.is_dir() and not is_sharded(path) else path
     if checkpoint is None:
-        raise UserError(f"checkpoint={path} holds no checkpoints/{BEST} or {LAST}: give the directory of a run.")
+        raise UserError(
+            f"checkpoint={path} holds neither checkpoints/{BEST} or {LAST} nor {EXPORTED_WEIGHTS}: give the directory "
+            "of a run or of an exported model."
+        )
     refuse_sharded(checkpoint, key="checkpoint")
-    run = checkpoint.absolute().parent.parent
+    run = run_of(checkpoint)
     files = RunFiles(run / CONFIG_FILE, run / TOKENIZER_FOLDER / TOKENIZER_FILE, checkpoint)
     for file in (files.config, files.tokenizer):
         if not file.is_file():
@@ -87,8 +91,10 @@ def read_run_weights(path: Path) -> Mapping[str, Tensor]:
         UserError: the file is damaged or no checkpoint of a run.
     """
     try:
+        if path.suffix == SAFETENSORS:
+            return load_file(path)
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except (RuntimeError, EOFError, OSError, SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise UserError(
             f"checkpoint={path} is damaged or no checkpoint ({type(error).__name__}): give another of the run, such as "
             f"{BEST} or {LAST}."

@@ -13,14 +13,16 @@ from typing import Self, overload
 
 from PIL import Image
 
+from fiber.checkpoints.model_description import DetectorDescription
 from fiber.data.tokenization import TextTokenizer
 from fiber.detection.postprocessing import Detections, PostProcessingConfig
 from fiber.detection.prompt_chunks import chunk_classes
 from fiber.detection.prompts import Prompt, caption_prompt
 from fiber.detection.token_budget import SPECIAL_TOKENS
-from fiber.inference.detector_loading import choose_device, load_detector
+from fiber.inference.devices import choose_device
 from fiber.inference.grounding_predictor import EncodedClasses, GroundingPredictor
 from fiber.inference.image_input import ImageInput, NetworkInput
+from fiber.inference.model_loading import load_model
 from fiber.inference.results import GroundingResult
 from fiber.models.grounded_detector import GroundedDetector
 from fiber.utils.errors import UserError
@@ -98,12 +100,18 @@ class GroundingModel:
         Raises:
             UserError: anything is missing, damaged, of another stage or out of its range.
         """
-        loaded = load_detector(Path(path), device=choose_device(device))
+        loaded = load_model(path, device=choose_device(device))
+        description = loaded.description
+        if not isinstance(description, DetectorDescription) or not isinstance(loaded.model, GroundedDetector):
+            raise UserError(
+                f"{path} is of a coarse run, which has no detector. Train one that starts from it: "
+                f"python scripts/train.py stage=fine init_from={path}"
+            )
         return cls(
             loaded.model,
             loaded.tokenizer,
-            short_side=loaded.short_side if short_side is None else short_side,
-            max_side=loaded.max_side,
+            short_side=description.short_side if short_side is None else short_side,
+            max_side=description.max_side,
             score_threshold=score_threshold,
             max_detections=max_detections,
         )

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from fiber.checkpoints.initialization import InitializationReport
 from fiber.checkpoints.pretrained import load_pretrained_image, load_pretrained_text
-from fiber.checkpoints.run_folder import TOKENIZER_FOLDER
+from fiber.checkpoints.run_folder import TOKENIZER_FOLDER, run_of
 from fiber.data.data_module import TrainingDataModule
 from fiber.data.tokenization import TOKENIZER_FILE, TextTokenizer, load_tokenizer, train_tokenizer
 from fiber.models.fusion_backbone import FusionBackbone
@@ -82,7 +82,7 @@ def build_tokenizer(config: DictConfig, readers: Sequence[TextSource], *, source
     if config.path is not None:
         return load_tokenizer(config.path)
     if source is not None:
-        folder = source.parent.parent / TOKENIZER_FOLDER
+        folder = run_of(source) / TOKENIZER_FOLDER
         if (folder / TOKENIZER_FILE).is_file():
             return load_tokenizer(str(folder))
     texts = chain.from_iterable(reader.texts() for reader in readers)

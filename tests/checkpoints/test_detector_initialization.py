@@ -259,7 +259,7 @@ def test_other_sizes_are_refused(tiny_detector_config: DetectorConfig, layout: L
 def test_a_run_directory_gives_its_best_checkpoint(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoints"
     folder.mkdir()
-    with pytest.raises(UserError, match="holds no checkpoint: give the directory of a run, a checkpoint file"):
+    with pytest.raises(UserError, match="holds no checkpoint: give the directory of a run or of an exported model, a "):
         find_checkpoint_file(str(tmp_path))
     (folder / "last.ckpt").touch()
     assert find_checkpoint_file(str(tmp_path)) == folder / "last.ckpt"

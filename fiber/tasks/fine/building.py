@@ -9,7 +9,7 @@ from omegaconf import DictConfig, open_dict
 from fiber.checkpoints.detector_initialization import initialize_detector
 from fiber.checkpoints.initialization import find_checkpoint_file
 from fiber.checkpoints.model_configs import build_detector_config
-from fiber.checkpoints.run_folder import CONFIG_FILE
+from fiber.checkpoints.run_folder import CONFIG_FILE, run_of
 from fiber.checkpoints.trained_run import read_run_config
 from fiber.data.few_shot import FewShotSubset, few_shot_subset
 from fiber.data.grounding_data_module import (
@@ -187,7 +187,7 @@ def count_training_samples(readers: FineReaders, data: FineDataConfig) -> int:
 
 def settle_detector(config: DictConfig, source: Path | None, tuning: Tuning) -> None:
     """Fill in what the recipe leaves open of the detector: as the run in init_from, or as published."""
-    run = source.parent.parent / CONFIG_FILE if source is not None else None
+    run = run_of(source) / CONFIG_FILE if source is not None else None
     earlier = read_run_config(run) if run is not None and run.is_file() else None
     inherited = earlier.detector if earlier is not None and earlier.stage.name == config.stage.name else PUBLISHED
     for key in PUBLISHED:

@@ -7,6 +7,7 @@ from typing import Any
 
 from fiber.checkpoints.initialization import find_checkpoint_file
 from fiber.checkpoints.original_coarse import TensorName, question_answering_names
+from fiber.checkpoints.run_folder import ANSWERS_FILE, run_of
 from fiber.data.answer_vocabulary import MIN_COUNT, AnswerVocabulary
 from fiber.data.coarse_data_config import CoarseDataConfig
 from fiber.data.question_collate import QuestionCollator
@@ -20,9 +21,6 @@ from fiber.tasks.coarse.vqa.task import VqaFineTuning
 from fiber.tasks.optimizer import OptimizationConfig
 from fiber.tasks.split_evaluator import Evaluator
 from fiber.utils.errors import UserError
-
-ANSWERS_FILE = "answers.json"
-"""The vocabulary, in a run's directory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +59,7 @@ class VqaBuilder(TaskBuilder):
     def earlier_answers(self) -> Path | None:
         """Vocabulary of the run that the model starts from."""
         source = find_checkpoint_file(self.config.init_from)
-        file = source.parent.parent / ANSWERS_FILE if source is not None else None
+        file = run_of(source) / ANSWERS_FILE if source is not None else None
         return file if file is not None and file.is_file() else None
 
     def learned_files(self) -> dict[str, str]:

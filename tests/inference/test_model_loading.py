@@ -8,23 +8,27 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from fiber.checkpoints.model_description import DetectorDescription
 from fiber.checkpoints.trained_run import find_run_files
-from fiber.inference.detector_loading import choose_device, load_detector
+from fiber.inference.devices import choose_device
+from fiber.inference.model_loading import load_model
 from fiber.utils.errors import UserError
 
 from .fine_run import SHORT_SIDE
 
 
 def test_the_model_has_the_weights_words_and_sizes_of_its_run(fine_run: Path) -> None:
-    loaded = load_detector(fine_run)
+    loaded = load_model(fine_run)
     saved = torch.load(fine_run / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
     state = loaded.model.state_dict()
     assert len(state) == len(saved)
     assert all(torch.equal(saved[f"model.{name}"], value) for name, value in state.items())
     assert not loaded.model.training
     assert loaded.tokenizer.vocab_size == loaded.model.config.backbone.text.vocab_size
-    assert loaded.model.config.text_budget == 40 and loaded.model.config.query_norm
-    assert (loaded.short_side, loaded.max_side) == (SHORT_SIDE, 1333)
+    description = loaded.description
+    assert isinstance(description, DetectorDescription) and loaded.model.config == description.detector
+    assert description.detector.text_budget == 40 and description.detector.query_norm
+    assert (description.short_side, description.max_side) == (SHORT_SIDE, 1333)
 
 
 def test_the_best_checkpoint_comes_before_the_last_and_a_file_before_both(own_run: Path) -> None:
@@ -48,8 +52,9 @@ def remove_tokenizer(run: Path) -> None:
     (run / "tokenizer" / "tokenizer.json").unlink()
 
 
-def make_coarse(run: Path) -> None:
+def foreign_task(run: Path) -> None:
     change_config(run, "stage.name", "coarse")
+    change_config(run, "task.name", "refcoco")
 
 
 def blur_config(run: Path) -> None:
@@ -99,15 +104,15 @@ def change_config(run: Path, key: str, value: str | int) -> None:
     ("spoil", "message"),
     [
         (shutil.rmtree, "checkpoint=.*run does not exist"),
-        (remove_checkpoint, "run holds no checkpoints/best.ckpt or last.ckpt"),
+        (remove_checkpoint, "run holds neither checkpoints/best.ckpt or last.ckpt nor model.safetensors"),
         (remove_config, "config.yaml is missing"),
         (remove_tokenizer, "tokenizer.json is missing"),
-        (make_coarse, "is of a coarse run, which has no detector.*init_from="),
+        (foreign_task, "config.yaml is of stage=coarse task=refcoco, whose model this library cannot load"),
         (blur_config, "config.yaml cannot be read"),
         (empty_config, "is not the configuration of a run"),
-        (drop_detector, "config.yaml is not as a fine run writes it: .*detector"),
-        (widen, "best.ckpt does not fit config.yaml of its run"),
-        (deepen, "best.ckpt does not fit config.yaml of its run.* head.blocks.2"),
+        (drop_detector, "config.yaml is not as a run of stage=fine writes it: .*detector"),
+        (widen, "best.ckpt does not fit .*config.yaml"),
+        (deepen, "best.ckpt does not fit .*config.yaml.* head.blocks.2"),
         (cut_checkpoint, "best.ckpt is damaged or no checkpoint"),
         (foreign_checkpoint, "best.ckpt is no checkpoint of a training run"),
         (shard_checkpoint, "best.ckpt is sharded .*dcp_to_torch .*best.ckpt .*best_whole.ckpt`"),
@@ -118,13 +123,13 @@ def test_a_run_that_cannot_be_loaded_is_named_with_its_fault(
 ) -> None:
     spoil(own_run)
     with pytest.raises(UserError, match=message):
-        load_detector(own_run)
+        load_model(own_run)
 
 
 def test_a_checkpoint_outside_of_its_run_is_an_error(fine_run: Path, tmp_path: Path) -> None:
     shutil.copy(fine_run / "checkpoints" / "best.ckpt", tmp_path)
     with pytest.raises(UserError, match=r"config.yaml is missing: leave checkpoints in the directory of their run"):
-        load_detector(tmp_path / "best.ckpt")
+        load_model(tmp_path / "best.ckpt")
 
 
 def test_devices() -> None:
