@@ -89,5 +89,6 @@ def read_description(content: Mapping[str, Any], where: str) -> ModelDescription
             "(pip install -U fiber-vl)."
         )
     values = {key: value for key, value in content.items() if key not in ("model_type", "format_version")}
-    kind = DetectorDescription if values.get("kind") == ModelKind.DETECTOR else CoarseDescription
-    return build_dataclass(kind, values, where)
+    if values.get("kind") == ModelKind.DETECTOR:
+        return build_dataclass(DetectorDescription, values, where)
+    return build_dataclass(CoarseDescription, values, where)
