@@ -88,7 +88,7 @@ class GroundingDataset(Dataset[GroundingSample]):
             except BrokenImageError as error:
                 replacements.pass_over(location, error)
             index = self.indices[int(rng.integers(len(self)))]
-        cleaned = clean_annotation(annotation, image)
+        cleaned = clean_annotation(annotation, image.size)
         defects += [Defect(kind, location) for kind in cleaned.defects]
         return self.transformed(image, cleaned, location, key, tuple(replacements.broken), tuple(defects), rng)
 
@@ -120,8 +120,13 @@ class CleanAnnotation(NamedTuple):
     defects: list[DefectKind]
 
 
-def clean_annotation(annotation: BoxAnnotation, image: Image.Image) -> CleanAnnotation:
-    """Leave out boxes without area, outside of the image or named by no words, and phrases outside of the text."""
+def clean_annotation(annotation: BoxAnnotation, size: tuple[int, int]) -> CleanAnnotation:
+    """Leave out boxes without area, outside of the image or named by no words, and phrases outside of the text.
+
+    Args:
+        annotation: as annotated.
+        size: width and height of the image.
+    """
     text = annotation.text
     named, spans = [], []
     # A phrase may name many boxes: its span is one defect.
@@ -134,7 +139,7 @@ def clean_annotation(annotation: BoxAnnotation, image: Image.Image) -> CleanAnno
             spans.append(inside)
         else:
             defects.append(DefectKind.BOX_UNNAMED)
-    clean = clean_boxes(named, image.size)
+    clean = clean_boxes(named, size)
     return CleanAnnotation(text, clean.boxes, tuple(spans[place] for place in clean.kept), [*defects, *clean.defects])
 
 

@@ -23,6 +23,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fiber.data.readers.files import MissingFileError
 from fiber.utils.errors import UserError
 
 if sys.platform != "win32":
@@ -70,7 +71,7 @@ class AnnotationIndex:
     def open(self) -> None:
         """Map the index; made first if need be."""
         if not self.source.is_file():
-            raise UserError(f"{self.source} does not exist. Is data_dir right?")
+            raise MissingFileError(f"{self.source} does not exist. Is data_dir right?", path=self.source)
         path = index_path(self.source, self.layout)
         opened = self.map(path)
         if opened is None:

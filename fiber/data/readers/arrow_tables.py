@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from fiber.data.readers.files import load_rgb
+from fiber.data.readers.files import MissingFileError, load_rgb
 from fiber.utils.errors import UserError
 
 
@@ -107,7 +107,7 @@ def expand(path: str, expected: str) -> list[str]:
     """Files of a pattern, in order of their names."""
     matches = sorted(glob.glob(path))
     if not matches:
-        raise UserError(f"{path} matches no file: expected {expected}. Is data_dir right?")
+        raise MissingFileError(f"{path} matches no file: expected {expected}. Is data_dir right?", path=Path(path))
     return matches
 
 

@@ -7,9 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fiber.utils.errors import UserError
+
 
 class BrokenImageError(OSError):
     """An image that is missing or cannot be decoded; the message names it."""
+
+
+class UnknownSplitError(UserError):
+    """A split that the annotation file does not have."""
 
 
 class Reader(ABC):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fiber.data.readers.coco_detection import CocoDetection
+from fiber.data.readers.files import MissingFileError
 from fiber.data.readers.grounding_jsonl import GroundingJsonl
 from fiber.data.readers.odinw import ANNOTATION_FILES
 from fiber.data.readers.task_readers import BoxReader
@@ -52,7 +53,7 @@ def custom_boxes(data_dir: str, split: str) -> BoxReader:
         raise UserError(f"data_dir={data_dir} is no folder: give the one with your images and annotations.")
     found = find_annotations(place, split)
     if found is None:
-        raise UserError(nothing_found(place, split))
+        raise MissingFileError(nothing_found(place, split), path=place)
     reader = read_lines(found, place) if not found.image_folders else read_coco_boxes(found, split)
     reader.name = f"{place.resolve().name} {split}"
     return reader

@@ -11,6 +11,23 @@ from fiber.data.readers.base import BrokenImageError
 from fiber.utils.errors import UserError
 
 
+class MissingFileError(UserError):
+    """An annotation file that is not there.
+
+    Args:
+        message: for the user.
+        path: of the file; None where the error came from a data worker, which hands on the message alone.
+    """
+
+    def __init__(self, message: str, *, path: Path | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class MissingFolderError(MissingFileError):
+    """A folder of images or annotations that is not there."""
+
+
 def read_json(path: Path, *, expected: str) -> Any:
     """Content of a json file.
 
@@ -29,19 +46,21 @@ def read_json(path: Path, *, expected: str) -> Any:
 
 
 def require_file(path: Path, *, expected: str) -> None:
-    """Raise a UserError that says which part of the path is missing."""
+    """Raise a MissingFileError that says which part of the path is missing."""
     if path.is_file():
         return
     missing = path
     while not missing.parent.exists() and missing.parent != missing:
         missing = missing.parent
-    raise UserError(f"{path} does not exist ({missing} is missing): expected {expected}. Is data_dir right?")
+    raise MissingFileError(
+        f"{path} does not exist ({missing} is missing): expected {expected}. Is data_dir right?", path=path
+    )
 
 
 def require_folder(path: Path, *, expected: str) -> None:
-    """Raise a UserError if there is no such folder."""
+    """Raise a MissingFolderError if there is no such folder."""
     if not path.is_dir():
-        raise UserError(f"{path} is no folder: expected {expected}. Is data_dir right?")
+        raise MissingFolderError(f"{path} is no folder: expected {expected}. Is data_dir right?", path=path)
 
 
 def without_blanks(captions: Iterable[str]) -> tuple[str, ...]:

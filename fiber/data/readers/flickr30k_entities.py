@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fiber.data.readers.annotation_index import AnnotationIndex, IndexContent
-from fiber.data.readers.files import load_rgb, require_folder
+from fiber.data.readers.files import MissingFileError, load_rgb, require_folder
 from fiber.data.readers.task_readers import EntitiesReader
 from fiber.data.records import Box, GroundedCaption, Phrase, Span
 from fiber.utils.errors import UserError
@@ -92,7 +92,9 @@ class Flickr30kEntities(EntitiesReader):
         require_folder(place, expected=EXPECTED)
         split_file = place / f"{split}.txt"
         if not split_file.is_file():
-            raise UserError(f"{split_file} does not exist: give split train, val or test; expected {EXPECTED}.")
+            raise MissingFileError(
+                f"{split_file} does not exist: give split train, val or test; expected {EXPECTED}.", path=split_file
+            )
         self.index = AnnotationIndex(
             split_file, layout="flickr30k entities 1", build=partial(build_index, folder=place)
         )
@@ -157,9 +159,10 @@ def build_index(split_file: Path, *, folder: Path) -> IndexContent:
     annotations = {picture: folder / "Annotations" / f"{picture}.xml" for picture in pictures}
     missing = [path for path in (*sentences.values(), *annotations.values()) if not path.is_file()]
     if missing:
-        raise UserError(
+        raise MissingFileError(
             f"{len(missing)} of the {2 * len(sentences)} files of {split_file} are missing, the first is {missing[0]}: "
-            f"expected {EXPECTED}."
+            f"expected {EXPECTED}.",
+            path=missing[0],
         )
     sizes, records = [], []
     for picture in sentences:

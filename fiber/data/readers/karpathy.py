@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from fiber.data.readers.base import UnknownSplitError
 from fiber.data.readers.files import read_json, require_folder
 from fiber.data.readers.image_list import CaptionedFile, ImageListReader
 from fiber.utils.errors import UserError
@@ -34,7 +35,7 @@ class KarpathyCaptions(ImageListReader):
         wanted = set(split.split("+"))
         known = {image["split"] for image in content["images"]}
         if not wanted <= known:
-            raise UserError(f"{path} has no split {split!r}: it holds {', '.join(sorted(known))}.")
+            raise UnknownSplitError(f"{path} has no split {split!r}: it holds {', '.join(sorted(known))}.")
         files = [
             CaptionedFile(
                 str(image.get("cocoid", image["filename"])),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fiber.data.readers.coco_detection import CocoDetection
+from fiber.data.readers.files import MissingFileError
 from fiber.detection.prompts import ClassPrompt
 from fiber.utils.errors import UserError
 
@@ -112,4 +113,6 @@ def find_split(folder: Path, split: str) -> tuple[Path, Path]:
     for annotation_file, images in places:
         if annotation_file.is_file():
             return annotation_file, images
-    raise UserError(f"{folder / split} holds neither {' nor '.join(ANNOTATION_FILES)}. Is data_dir right?")
+    raise MissingFileError(
+        f"{folder / split} holds neither {' nor '.join(ANNOTATION_FILES)}. Is data_dir right?", path=folder / split
+    )

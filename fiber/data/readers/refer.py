@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fiber.data.readers.annotation_index import AnnotationIndex, IndexContent
+from fiber.data.readers.base import UnknownSplitError
 from fiber.data.readers.coco_format import corners, read_coco, stated_size
-from fiber.data.readers.files import load_rgb, require_file, require_folder
+from fiber.data.readers.files import MissingFileError, load_rgb, require_file, require_folder
 from fiber.data.readers.plain_pickle import read_plain_pickle
 from fiber.data.readers.task_readers import ReferringReader
 from fiber.data.records import Box, GroundedCaption, Phrase
@@ -111,7 +112,9 @@ def find_refs(folder: Path, split_by: str | None) -> Path:
     """
     found = {path.name.removeprefix("refs(").removesuffix(").p"): path for path in sorted(folder.glob("refs(*).p"))}
     if not found:
-        raise UserError(f"{folder} holds no refs file: expected {EXPECTED}. Is data_dir right?")
+        raise MissingFileError(
+            f"{folder} holds no refs file: expected {EXPECTED}. Is data_dir right?", path=folder / "refs(*).p"
+        )
     if split_by is None:
         split_by = next((name for name in PREFERRED if name in found), None)
         if split_by is None and len(found) == 1:
@@ -131,7 +134,7 @@ def build_index(refs_file: Path, *, instances: Path, split: str) -> IndexContent
     chosen = [reference for reference in references if reference["split"] == split]
     if not chosen:
         splits = sorted({str(reference["split"]) for reference in references})
-        raise UserError(f"{refs_file}: split={split} does not occur: choose from {', '.join(splits)}.")
+        raise UnknownSplitError(f"{refs_file}: split={split} does not occur: choose from {', '.join(splits)}.")
     content = read_coco(instances, expected=EXPECTED_INSTANCES, image_keys=("file_name",))
     images = {image["id"]: image for image in content.images}
     boxes = {one.get("id"): corners(one) for annotations in content.annotations.values() for one in annotations}

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fiber.data.readers.base import CaptionReader
-from fiber.data.readers.files import load_rgb, unique
+from fiber.data.readers.files import MissingFileError, load_rgb, unique
 from fiber.utils.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ def expand(path: str) -> list[str]:
     """Shards of a pattern, in order of their names."""
     matches = sorted(glob.glob(path))
     if not matches:
-        raise UserError(f"{path} matches no file: expected {EXPECTED}. Is data_dir right?")
+        raise MissingFileError(f"{path} matches no file: expected {EXPECTED}. Is data_dir right?", path=Path(path))
     return matches
 
 
