@@ -11,6 +11,7 @@ from fiber.models.fusion_backbone import FusionBackbone
 from fiber.models.gated_cross_attention import GatedCrossAttention
 from fiber.models.heads import CrossModalHead, MaskedLanguageModelingHead
 from fiber.models.initialization import initialize
+from fiber.models.trunks import ImageTrunk
 
 ImageMemory = tuple[KeyValue, ...]
 """Keys and values of I images, for each fused text layer."""
@@ -47,6 +48,11 @@ class FiberForCaptioning(nn.Module):
         self.masked_language_modeling_head = MaskedLanguageModelingHead(config)
         initialize(self, config.initializer_std)
 
+    @property
+    def max_length(self) -> int:
+        """Tokens of the longest caption that the text positions have room for, special ones included."""
+        return self.config.text.max_positions - self.config.text.pad_id - 1
+
     def idle_modules(self) -> tuple[nn.Module, ...]:
         """Parts that captions do not pass through; they are kept for the tasks that do, and learn nothing here."""
         image, head = self.backbone.image, self.cross_modal_head
@@ -55,8 +61,11 @@ class FiberForCaptioning(nn.Module):
 
     def read_image(self, pixels: Tensor) -> ImageMemory:
         """Everything that captions need of images, computed once: I 3 S S, normalised."""
-        image = self.backbone.finish_image(self.backbone.encode_image(pixels))
-        return self.backbone.project_image(self.image_adapters(image))
+        return self.read_trunk(self.backbone.encode_image(pixels))
+
+    def read_trunk(self, image: ImageTrunk) -> ImageMemory:
+        """The same of I images that were encoded before."""
+        return self.backbone.project_image(self.image_adapters(self.backbone.finish_image(image)))
 
     def token_logits(
         self, token_ids: Tensor, image: ImageMemory, *, mask: Tensor | None = None, cache: DecodingCache | None = None

@@ -8,6 +8,7 @@ from fiber.models.config import FusionConfig
 from fiber.models.fusion_backbone import FusionBackbone
 from fiber.models.heads import ClassificationHead, CrossModalHead
 from fiber.models.initialization import initialize
+from fiber.models.trunks import ImageTrunk, TextTrunk
 
 
 class FiberForQuestionAnswering(nn.Module):
@@ -38,6 +39,9 @@ class FiberForQuestionAnswering(nn.Module):
             token_ids: int64 B L.
             mask: bool B L, True = real token.
         """
-        fused = self.backbone.fuse(self.backbone.encode_image(pixels), self.backbone.encode_text(token_ids, mask))
-        logits: Tensor = self.classifier(self.cross_modal_head(fused).pooled)
+        return self.answer(self.backbone.encode_image(pixels), self.backbone.encode_text(token_ids, mask))
+
+    def answer(self, image: ImageTrunk, question: TextTrunk) -> Tensor:
+        """Logits of every answer for pairs of an image and a question that were encoded before, B A."""
+        logits: Tensor = self.classifier(self.cross_modal_head(self.backbone.fuse(image, question)).pooled)
         return logits

@@ -10,6 +10,7 @@ from fiber.models.config import FusionConfig
 from fiber.models.fusion_backbone import FusionBackbone
 from fiber.models.heads import ClassificationHead, CrossModalHead
 from fiber.models.initialization import initialize
+from fiber.models.trunks import ImageTrunk, TextTrunk
 
 NUM_IMAGES = 2
 
@@ -37,9 +38,20 @@ class FiberForVisualReasoning(nn.Module):
         Returns:
             B 2 logits; class 1 = the statement is true.
         """
-        image = self.backbone.encode_image(pixels.flatten(0, 1))  # 2B images, those of a statement side by side
-        text = self.backbone.encode_text(text_ids, text_mask)
-        owner = torch.arange(len(text), device=text_ids.device).repeat_interleave(NUM_IMAGES)  # 2B
+        image = self.backbone.encode_image(pixels.flatten(0, 1))
+        return self.judge(image, self.backbone.encode_text(text_ids, text_mask))
+
+    def judge(self, image: ImageTrunk, text: TextTrunk) -> Tensor:
+        """Judge statements about images, both encoded before.
+
+        Args:
+            image: 2B images, left and right of a statement side by side.
+            text: B statements.
+
+        Returns:
+            B 2 logits; class 1 = the statement is true.
+        """
+        owner = torch.arange(len(text), device=text.state.device).repeat_interleave(NUM_IMAGES)  # 2B
         pooled = self.cross_modal_head(self.backbone.fuse(image, text[owner])).pooled  # 2B 2P
         logits: Tensor = self.classifier(pooled.unflatten(0, (-1, NUM_IMAGES)).flatten(1))  # B 4P -> B 2
         return logits
