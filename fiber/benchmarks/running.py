@@ -31,7 +31,7 @@ def run_benchmark(config: DictConfig) -> list[Row]:
     """Time what `parts` names, print a table and write the figures.
 
     Raises:
-        UserError: an unknown part, precision or device.
+        UserError: an unknown part or device.
     """
     unknown = [part for part in config.parts if part not in PARTS]
     if unknown:
@@ -70,15 +70,14 @@ def device_and_autocast(config: DictConfig) -> tuple[str, bool]:
     """Where it runs, and whether in bfloat16.
 
     Raises:
-        UserError: an unknown precision, or no such device.
+        UserError: there is no such device.
     """
     device = "cuda" if config.device == "auto" and torch.cuda.is_available() else config.device
     device = "cpu" if device == "auto" else device
-    if config.precision not in ("auto", "bf16", "fp32"):
-        raise UserError(f"precision={config.precision}: give auto, bf16 or fp32.")
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("device=cuda: PyTorch sees no GPU here.")
-    return device, config.precision == "bf16" or (config.precision == "auto" and device == "cuda")
+    precision = config.trainer.precision
+    return device, precision == "bf16-mixed" or (precision == "auto" and device == "cuda")
 
 
 def step_settings(config: DictConfig) -> StepSettings:

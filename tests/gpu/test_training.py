@@ -27,11 +27,12 @@ def metrics_of(run_dir: Path) -> dict[str, float]:
 
 def test_coarse_and_fine_stage_learn_and_resume(cuda: torch.device, tmp_path: Path) -> None:
     coarse, fine = tmp_path / "coarse", tmp_path / "fine"
-    run("train.py", "stage=coarse", *ON_GPU, f"run_dir={coarse}", "optimization.max_steps=300", "trainer.val_every=300")
-    assert metrics_of(coarse)["val/itm/accuracy"] > 0.55
-    steps = ("optimization.max_steps=200", "trainer.val_every=100", "trainer.checkpoint_every=100")
-    run("train.py", "stage=fine", *ON_GPU, f"init_from={coarse}", f"run_dir={fine}", *steps)
-    assert metrics_of(fine)["val/grounding/recall_1"] > 0.2
-    more = ("optimization.max_steps=210", *steps[1:], "ckpt_path=auto")
-    result = run("train.py", "stage=fine", *ON_GPU, f"init_from={coarse}", f"run_dir={fine}", *more)
+    run("train.py", "stage=coarse", *ON_GPU, f"run_dir={coarse}")
+    metrics = metrics_of(coarse)
+    assert metrics["val/itm/accuracy"] >= 0.75 and metrics["val/mlm/accuracy"] >= 0.6
+    assert metrics["val/retrieval/mean_recall_1"] >= 0.25
+    start = (f"init_from={coarse}", f"run_dir={fine}", "trainer.val_every=400", "trainer.checkpoint_every=400")
+    run("train.py", "stage=fine", *ON_GPU, *start, "optimization.max_steps=400")
+    assert metrics_of(fine)["val/grounding/recall_1"] >= 0.4
+    result = run("train.py", "stage=fine", *ON_GPU, *start, "optimization.max_steps=410", "ckpt_path=auto")
     assert "resuming from" in result.stdout
