@@ -1,17 +1,14 @@
 """A model from an earlier checkpoint, ours or the original's: what every way of starting shares."""
 
-import pickle
-import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
-from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
+from fiber.checkpoints import original_fine
+from fiber.checkpoints.foreign_file import SAFETENSORS
+from fiber.checkpoints.foreign_state import Weights, read_foreign_state
 from fiber.checkpoints.original_coarse import IMAGE_PREFIX
 from fiber.checkpoints.position_bias import resize_position_bias
 from fiber.checkpoints.run_folder import find_weights, is_sharded, refuse_sharded
@@ -21,8 +18,9 @@ OURS = "model."
 """Beginning of the model's tensors in a checkpoint of a run."""
 BACKBONE = "backbone."
 """Beginning of the backbone's tensors in a model."""
-SAFETENSORS = ".safetensors"
-"""Ending of the weights of an exported model, which have the model's own names."""
+ORIGINAL_PREFIXES = (f"{IMAGE_PREFIX}.", f"{original_fine.IMAGE_PREFIX}.")
+"""Beginnings of names by which the original's format is known, of either stage."""
+EXPECTED = "best.ckpt of a run, or a checkpoint in the original's format"
 POSITION_BIAS = "relative_position_bias"
 
 State = Mapping[str, Tensor]
@@ -74,37 +72,18 @@ def find_checkpoint_file(init_from: str | None) -> Path | None:
     return found
 
 
-class Unread:
-    """Stands for a class that a checkpoint names beside its tensors: callbacks of older Lightning, NumPy's numbers."""
-
-    def __init__(self, *_: object) -> None: ...
-
-    def __setstate__(self, _: object) -> None: ...
-
-
 def read_state(path: Path) -> State:
     """Tensors of a checkpoint by name; nothing in it is executed.
+
+    Of a detector's, the raw ones where it has averaged ones too, as the original starts from.
 
     Raises:
         UserError: the file cannot be read, or holds no tensors by name.
     """
-    try:
-        if path.suffix == SAFETENSORS:
-            return {f"{OURS}{name}": value for name, value in load_file(path).items()}
-        others = get_unsafe_globals_in_checkpoint(path) if zipfile.is_zipfile(path) else []
-        with safe_globals([(Unread, name) for name in others]):
-            content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"init_from={path} is damaged or no checkpoint ({type(error).__name__}): give best.ckpt of a run, or a "
-            "checkpoint in the original's format."
-        ) from error
-    state = content.get("state_dict", content.get("model", content)) if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise UserError(f"init_from={path} holds no tensors by name: give a checkpoint of a run.")
-    if all(key.startswith("module.") for key in state):
-        state = {key.removeprefix("module."): value for key, value in state.items()}
-    return state
+    tensors = read_foreign_state(path, option="init_from", expected=EXPECTED, weights=Weights.RAW).tensors
+    if path.suffix == SAFETENSORS and not any(key.startswith(ORIGINAL_PREFIXES) for key in tensors):
+        return {f"{OURS}{name}": value for name, value in tensors.items()}
+    return tensors
 
 
 def is_original(state: State) -> bool:

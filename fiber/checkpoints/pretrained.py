@@ -1,20 +1,24 @@
 """Published Swin and RoBERTa weights for the two halves of the backbone."""
 
 import logging
-import pickle
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import timm
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import AutoModel
 
-from fiber.checkpoints.original_coarse import TensorName, from_original, image_names, text_names
+from fiber.checkpoints.foreign_state import read_foreign_state
+from fiber.checkpoints.original_coarse import (
+    IMAGE_PREFIX,
+    TEXT_PREFIX,
+    TensorName,
+    from_original,
+    image_names,
+    text_names,
+)
 from fiber.checkpoints.position_bias import resize_position_bias
 from fiber.models.config import FusionConfig
 from fiber.models.fusion_backbone import FusionBackbone
@@ -68,10 +72,14 @@ def load_pretrained_image(backbone: FusionBackbone, name_or_path: str) -> LoadRe
 
 def fill_image(backbone: FusionBackbone, state: State, *, source: str) -> LoadReport:
     """Fill the image half from a state dict in timm's or the Swin release's layout."""
+    return fill(backbone, as_image_half(state), image_names, source)
+
+
+def as_image_half(state: State) -> State:
+    """A Swin in timm's or its release's layout, by the original's names of the image half."""
     if "layers.0.downsample.norm.weight" not in state:
         state = {TIMM_MERGE.sub(earlier_stage, key): value for key, value in state.items()}
-    state = {f"vit_model.{key}": value for key, value in state.items()}
-    return fill(backbone, state, image_names, source)
+    return {f"{IMAGE_PREFIX}.{key}": value for key, value in state.items()}
 
 
 def load_pretrained_text(backbone: FusionBackbone, name_or_path: str) -> LoadReport:
@@ -86,21 +94,44 @@ def load_pretrained_text(backbone: FusionBackbone, name_or_path: str) -> LoadRep
     """
     path = Path(name_or_path)
     if path.exists():
-        files = [path / "model.safetensors", path / "pytorch_model.bin"] if path.is_dir() else [path]
-        found = next((file for file in files if file.is_file()), None)
-        if found is None:
-            raise UserError(f"model.pretrained_text={path} holds neither {files[0].name} nor {files[-1].name}.")
-        state = read_weights("model.pretrained_text", found)
+        state = read_weights("model.pretrained_text", find_text_file("model.pretrained_text", path))
     else:
         state = download("model.pretrained_text", name_or_path, transformers_weights)
-    state = {f"text_transformer.{key.removeprefix('roberta.')}": value for key, value in state.items()}
+    return fill_text(backbone, state, source=name_or_path)
+
+
+def find_text_file(key: str, path: Path) -> Path:
+    """Weights in a directory as transformers saves them, or the file itself.
+
+    Raises:
+        UserError: the directory holds none.
+    """
+    files = [path / "model.safetensors", path / "pytorch_model.bin"] if path.is_dir() else [path]
+    found = next((file for file in files if file.is_file()), None)
+    if found is None:
+        raise UserError(f"{key}={path} holds neither {files[0].name} nor {files[-1].name}.")
+    return found
+
+
+def as_text_half(state: State) -> State:
+    """A RoBERTa in transformers' layout, by the original's names of the text half."""
+    return {f"{TEXT_PREFIX}.{key.removeprefix('roberta.')}": value for key, value in state.items()}
+
+
+def fill_text(backbone: FusionBackbone, state: State, *, source: str) -> LoadReport:
+    """Fill the text half from a state dict in transformers' layout.
+
+    Raises:
+        UserError: it is another architecture or vocabulary.
+    """
+    state = as_text_half(state)
     vocab_size = backbone.config.text.vocab_size
     if WORDS in state and len(state[WORDS]) != vocab_size:
         raise UserError(
-            f"model.pretrained_text={name_or_path} knows {len(state[WORDS])} tokens, the tokeniser {vocab_size}: give "
+            f"model.pretrained_text={source} knows {len(state[WORDS])} tokens, the tokeniser {vocab_size}: give "
             "the tokeniser of the same model, tokenizer=roberta tokenizer.path=PATH, or model.pretrained_text=null."
         )
-    return fill(backbone, state, text_names, name_or_path)
+    return fill(backbone, state, text_names, source)
 
 
 def timm_weights(name: str) -> State:
@@ -131,20 +162,7 @@ def download(key: str, name: str, load: Callable[[str], State]) -> State:
 
 def read_weights(key: str, path: Path) -> State:
     """Tensors of the local file that option `key` names; nothing in it is executed."""
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
-        raise UserError(
-            f"{key}={path} is damaged or no file of weights ({type(error).__name__}): give a .safetensors file, or a "
-            ".pth or .bin file of tensors alone."
-        ) from error
-    for wrapper in ("model", "state_dict"):
-        content = content.get(wrapper, content) if isinstance(content, Mapping) else content
-    if not isinstance(content, Mapping):
-        raise UserError(f"{key}={path} holds a {type(content).__name__}, not tensors by name: give a state dict.")
-    return content
+    return read_foreign_state(path, option=key, expected="a .safetensors, .pth or .bin file of tensors by name").tensors
 
 
 def fill(
