@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from fiber.checkpoints.trained_run import RunFiles
 from fiber.tasks.coarse.judging import build_coarse_judging, build_coarse_reader
-from fiber.tasks.coarse.tasks import COARSE_TASKS
+from fiber.tasks.coarse.tasks import COARSE_TASKS, find_task_builder, has_own_builder
 from fiber.tasks.fine.judging import build_fine_judging, build_fine_reader
 from fiber.tasks.fine.tasks import FINE_TASKS
 from fiber.tasks.judging import Judging
@@ -105,10 +105,11 @@ def merge_with_run(request: EvaluationRequest, run: DictConfig, files: RunFiles)
             have.
     """
     task = judged_task(request, run, files)
-    refuse_foreign_options(request, task)
     merged = run.copy()
     with open_dict(merged):
-        merged.task = {"name": task}
+        if task != run.task.name:
+            merged.task = {"name": task}
+        refuse_foreign_options(request, merged.task)
         merged.image_size = request.image_size or run.get("image_size")
         own_options = (run.get("evaluation") or {}) if run.task.name == task else {}
         merged.evaluation = OmegaConf.merge(own_options, request.evaluation)
@@ -132,7 +133,7 @@ def judged_task(request: EvaluationRequest, run: DictConfig, files: RunFiles) ->
     """
     stage = STAGES[run.stage.name]
     task: str = request.task or run.task.name
-    if task not in stage.tasks:
+    if task not in stage.tasks and not (task == run.task.name and has_own_builder(run.task)):
         others = [name for name, other in STAGES.items() if task in other.tasks]
         if others:
             raise UserError(
@@ -154,7 +155,8 @@ def judged_side(request: EvaluationRequest, run: DictConfig) -> int | None:
     return side
 
 
-def refuse_foreign_options(request: EvaluationRequest, task: str) -> None:
+def refuse_foreign_options(request: EvaluationRequest, task: DictConfig) -> None:
     """Raise a UserError if options are given that a task of the coarse stage does not read."""
-    if request.evaluation and task in COARSE_TASKS and not COARSE_TASKS[task].has_evaluation_options:
-        raise UserError(f"evaluation.{min(request.evaluation)} is no option of task={task}.")
+    is_coarse = has_own_builder(task) or task.name in COARSE_TASKS
+    if request.evaluation and is_coarse and not find_task_builder(task).has_evaluation_options:
+        raise UserError(f"evaluation.{min(request.evaluation)} is no option of task={task.name}.")

@@ -19,7 +19,7 @@ from fiber.tasks.building import RunParts
 from fiber.tasks.callbacks.progress import TrainingProgress
 from fiber.tasks.coarse.fine_tuning_building import build_fine_tuning
 from fiber.tasks.coarse.pretraining_building import build_coarse_pretraining
-from fiber.tasks.coarse.tasks import COARSE_TASKS
+from fiber.tasks.coarse.tasks import COARSE_TASKS, find_task_builder, has_own_builder
 from fiber.tasks.evaluation import judge_run
 from fiber.tasks.fine.building import build_detector_training, check_data
 from fiber.tasks.fine.tasks import FINE_TASKS
@@ -182,7 +182,7 @@ RECIPES: Mapping[tuple[str, str], Callable[..., RunParts]] = {
 def prepare(config: DictConfig) -> Run:
     """Check the configuration and build the run; nothing is written yet."""
     directory = Path(config.run_dir)
-    build = find_recipe(config.stage.name, config.task.name)
+    build = find_recipe(config.stage.name, config.task)
     settings = build_dataclass(TrainerConfig, plain(config.trainer), "trainer")
     checkpoint = find_checkpoint(config.ckpt_path, directory)
     position = read_position(checkpoint) if checkpoint else None
@@ -210,16 +210,27 @@ def prepare(config: DictConfig) -> Run:
     return Run(directory, checkpoint, parts, settings, trainer, progress)
 
 
-def find_recipe(stage: str, task: str) -> Callable[..., RunParts]:
-    """How a stage and a task are built.
+def find_recipe(stage: str, task: DictConfig) -> Callable[..., RunParts]:
+    """How a run of a stage and a task is built.
+
+    Args:
+        stage: its name.
+        task: the `task` part of the configuration.
 
     Raises:
-        UserError: the stage has no such task.
+        UserError: the stage has no such task, or its builder cannot be found.
     """
-    if (stage, task) not in RECIPES:
+    if has_own_builder(task):
+        if stage != "coarse":
+            raise UserError(f"task.builder={task.builder} builds a task of stage=coarse, not of stage={stage}.")
+        return partial(build_fine_tuning, builder_type=find_task_builder(task))
+    if (stage, task.name) not in RECIPES:
         tasks = ", ".join(known for other, known in RECIPES if other == stage)
-        raise UserError(f"task={task} is no task of stage={stage}: give one of {tasks}.")
-    return RECIPES[stage, task]
+        raise UserError(
+            f"task={task.name} is no task of stage={stage}: give one of {tasks}, or task.builder=MODULE.CLASS for one "
+            "of your own."
+        )
+    return RECIPES[stage, task.name]
 
 
 def announce(run: Run, config: DictConfig) -> None:

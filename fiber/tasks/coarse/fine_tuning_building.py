@@ -22,6 +22,7 @@ from fiber.tasks.building import (
     optimization_values,
 )
 from fiber.tasks.coarse.task_builder import TaskBuilder
+from fiber.tasks.coarse.tasks import COARSE_TASKS
 from fiber.tasks.optimizer import CoarseOptimizationConfig
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.configs import build_dataclass, plain
@@ -65,7 +66,8 @@ def build_fine_tuning(
 
 def build_task_reader(config: DictConfig, builder_type: type[TaskBuilder], task: str) -> Any:
     """A reader of what the task of that name reads."""
-    return build_reader(config, builder_type.reader_kind, wanted=builder_type.wanted, suited=f"coarse_{task}")
+    suited = f"coarse_{task}" if task in COARSE_TASKS else None
+    return build_reader(config, builder_type.reader_kind, wanted=builder_type.wanted, suited=suited)
 
 
 def coarse_data_config(

@@ -12,7 +12,7 @@ from fiber.checkpoints.trained_run import RunFiles, read_run_config, read_run_we
 from fiber.data.data_module import EvaluationDataModule
 from fiber.data.tokenization import TextTokenizer
 from fiber.tasks.coarse.fine_tuning_building import build_sizes, build_task_reader, coarse_data_config
-from fiber.tasks.coarse.tasks import COARSE_TASKS
+from fiber.tasks.coarse.tasks import find_task_builder
 from fiber.tasks.judging import Judging, fill, find_split
 from fiber.tasks.trainer_config import TrainerConfig
 
@@ -29,7 +29,7 @@ def build_coarse_judging(config: DictConfig, files: RunFiles, settings: TrainerC
     Raises:
         UserError: the data lack the split, or the checkpoint does not fit.
     """
-    builder_type = COARSE_TASKS[config.task.name]
+    builder_type = find_task_builder(config.task)
     reader = build_coarse_reader(config, split)
     tokenizer = TextTokenizer.from_file(files.tokenizer)
     data = coarse_data_config(config, settings, builder_type.data_config)
@@ -57,8 +57,7 @@ def build_coarse_reader(config: DictConfig, split: str) -> Any:
     Raises:
         UserError: the data lack the split, or are of another task.
     """
-    task = config.task.name
-    return build_task_reader(find_split(config, split), COARSE_TASKS[task], task)
+    return build_task_reader(find_split(config, split), find_task_builder(config.task), config.task.name)
 
 
 def resized_to(window_size: int, weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
