@@ -8,7 +8,6 @@ import glob
 import hashlib
 import io
 import logging
-import os
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fiber.data.readers.annotation_index import building, cache_folder
 from fiber.data.readers.base import CaptionReader
 from fiber.data.readers.files import MissingFileError, load_rgb, unique
 from fiber.utils.errors import UserError
@@ -40,14 +40,15 @@ class ShardIndex(NamedTuple):
 class WebDatasetPairs(CaptionReader):
     """Pairs of all shards, in order.
 
-    The first use of a shard reads its headers once; the index is kept beside it (`.index.npz`), or in the user's cache
-    directory where the folder cannot be written. It is renewed when the shard changes.
+    The first use of a shard reads its headers once; the index is kept in the cache folder. It is renewed when the shard
+    changes.
 
     Args:
         paths: shards or patterns such as `cc3m/*.tar`.
 
     Raises:
-        UserError: a pattern that matches nothing, a file that is no tar, or shards without a pair.
+        UserError: a pattern that matches nothing, a file that is no tar, shards without a pair, or a cache folder that
+            cannot be written.
     """
 
     def __init__(self, paths: Sequence[str]) -> None:
@@ -103,24 +104,32 @@ def shard_index(shard: Path) -> ShardIndex:
     status = shard.stat()
     stamp = np.array([status.st_size, status.st_mtime_ns])
     cache = index_path(shard)
-    if cache.is_file():
-        with np.load(cache) as stored:
-            if np.array_equal(stored["stamp"], stamp):
-                return ShardIndex(*(stored[name] for name in ShardIndex._fields))
-    index = scan_shard(shard)
-    partial = cache.with_suffix(f".{os.getpid()}.npz")  # several processes may index at once
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(partial, stamp=stamp, **index._asdict())
-    partial.replace(cache)
-    return index
+    stored = read_cache(cache, stamp)
+    if stored is None:
+        with building(cache) as partial:
+            stored = read_cache(cache, stamp)  # another process may have made it meanwhile
+            if stored is None:
+                stored = scan_shard(shard)
+                with partial.open("wb") as file:
+                    np.savez(file, stamp=stamp, **stored._asdict())
+                partial.replace(cache)
+    return stored
+
+
+def read_cache(cache: Path, stamp: NDArray[np.int64]) -> ShardIndex | None:
+    """An index that was kept; None if there is none of the same stamp."""
+    if not cache.is_file():
+        return None
+    with np.load(cache) as stored:
+        if not np.array_equal(stored["stamp"], stamp):
+            return None
+        return ShardIndex(*(stored[name] for name in ShardIndex._fields))
 
 
 def index_path(shard: Path) -> Path:
     """Where a shard's index is kept."""
-    if os.access(shard.parent, os.W_OK):
-        return shard.with_suffix(".index.npz")
-    root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return root / "fiber" / f"{hashlib.sha256(str(shard.resolve()).encode()).hexdigest()}.npz"
+    key = hashlib.sha256(str(shard.absolute()).encode()).hexdigest()[:16]
+    return cache_folder() / "shards" / f"{shard.stem}-{key}.npz"
 
 
 def scan_shard(shard: Path) -> ShardIndex:
