@@ -1,4 +1,7 @@
-"""Prepare data: python scripts/prepare_data.py document-frequencies|coco-folder data=... [data_dir=/data] output=..."""
+"""Prepare data: python scripts/prepare_data.py COMMAND data=... [data_dir=/data] ...; see configs/prepare_data.yaml.
+
+The exit status is 0, 1 if `verify` finds something missing or unreadable, and 2 after any error.
+"""
 
 import sys
 
@@ -9,16 +12,24 @@ from fiber.preparation.commands import prepare_data
 from fiber.utils.errors import UserError
 from fiber.utils.overrides import with_command
 
+ERROR = 2
+statuses: list[int] = []
+"""Of the command, which Hydra would not hand on."""
+
 
 @hydra.main(config_path="../configs", config_name="prepare_data", version_base="1.3")
 def main(config: DictConfig) -> None:
     try:
-        prepare_data(config)
+        statuses.append(prepare_data(config))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(ERROR)
 
 
 if __name__ == "__main__":
     sys.argv[1:] = with_command(sys.argv[1:])
-    main()
+    try:
+        main()
+    except SystemExit as stopped:  # Hydra's own status of a wrong command line is 1
+        sys.exit(ERROR if stopped.code else 0)
+    sys.exit(max(statuses, default=0))

@@ -6,20 +6,27 @@ from omegaconf import DictConfig
 
 from fiber.preparation.coco_folder import write_split
 from fiber.preparation.document_frequencies import write_document_frequencies
+from fiber.preparation.subset import write_subset
+from fiber.preparation.verify import verify_data
 from fiber.utils.errors import UserError
 
-COMMANDS: Mapping[str, Callable[[DictConfig], None]] = {
+COMMANDS: Mapping[str, Callable[[DictConfig], int | None]] = {
+    "verify": verify_data,
+    "subset": write_subset,
     "coco-folder": write_split,
     "document-frequencies": write_document_frequencies,
 }
-"""By the first word of the command line."""
+"""By the first word of the command line. What one returns is the status to exit with; None = 0."""
 
 
-def prepare_data(config: DictConfig) -> None:
+def prepare_data(config: DictConfig) -> int:
     """Run one command.
 
     Args:
         config: composed from `configs/prepare_data.yaml`.
+
+    Returns:
+        Status to exit with.
 
     Raises:
         UserError: no such command, or what the command says.
@@ -27,4 +34,4 @@ def prepare_data(config: DictConfig) -> None:
     if config.command not in COMMANDS:
         asked = "no command is given" if config.command is None else f"there is no command {config.command}"
         raise UserError(f"{asked}: type prepare_data.py and one of {', '.join(COMMANDS)}.")
-    COMMANDS[config.command](config)
+    return COMMANDS[config.command](config) or 0

@@ -1,0 +1,72 @@
+"""The readers that a data file names."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from fiber.data.readers.base import Reader
+from fiber.tasks.building import build_reader
+from fiber.tasks.suite import expand
+from fiber.utils.errors import UserError
+
+
+class DataSplit(NamedTuple):
+    """One reader of a data file."""
+
+    name: str
+    """`train`, `val`, or a name in the data file's `splits`."""
+    config: DictConfig
+    """The reader's class and arguments."""
+    required: bool
+    """Whether one cannot train without it; a data set may lack some of `splits`."""
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Of the reader."""
+        return cast(Mapping[str, Any], OmegaConf.to_container(self.config, resolve=True))
+
+    @property
+    def format(self) -> str:
+        """Name of the reader's class."""
+        return str(self.config._target_).rpartition(".")[2]
+
+    def build(self) -> Reader:
+        """The reader.
+
+        Raises:
+            UserError: what the reader says.
+        """
+        return build_reader(self.config, Reader, wanted="images")  # type: ignore[type-abstract]
+
+
+def data_splits(config: DictConfig) -> list[DataSplit]:
+    """Every reader of `data`: the training sets, what is validated on, then `splits`.
+
+    Args:
+        config: has `data`, whose `dataset` may be a list or `all`.
+
+    Raises:
+        UserError: `data` refers to a key that is not there.
+    """
+    found = []
+    for run in expand(config).runs:
+        data = run.config.data
+        try:
+            OmegaConf.to_container(data, resolve=True)
+        except OmegaConfBaseException as error:
+            reason = str(error).partition("\n")[0]
+            raise UserError(
+                f"data: {reason}: give the value on the command line, as in data.dataset=refcoco."
+            ) from error
+        found += [DataSplit("train", one, required=True) for one in data.train]
+        found += [DataSplit("val", one, required=True) for one in listed(data.val)]
+        for name, further in (data.get("splits") or {}).items():
+            found += [DataSplit(str(name), one, required=False) for one in listed(further)]
+    return found
+
+
+def listed(readers: DictConfig | ListConfig) -> Sequence[DictConfig]:
+    """One reader or several as a list."""
+    return [readers] if isinstance(readers, DictConfig) else list(readers)

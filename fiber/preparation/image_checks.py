@@ -1,0 +1,163 @@
+"""Whether the images of a reader exist and can be decoded."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from enum import Enum, auto
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from rich.console import Console
+from rich.progress import track
+
+from fiber.data.readers.base import BrokenImageError, ImageReader, Reader
+from fiber.data.readers.files import load_rgb
+from fiber.data.readers.missing_images import image_files
+from fiber.data.readers.task_readers import StatementReader
+from fiber.utils.errors import UserError
+
+T = TypeVar("T")
+
+MIN_PARALLEL = 512
+"""Images below which starting processes takes longer than decoding."""
+CHUNK = 64
+"""Images that a process is given at a time."""
+
+
+class ImageState(Enum):
+    """What was found of an image."""
+
+    FOUND = auto()
+    MISSING = auto()
+    UNREADABLE = auto()
+
+
+class ImageCounts(NamedTuple):
+    """Images of one reader, each counted once however many samples show it."""
+
+    images: int
+    missing: tuple[str, ...] = ()
+    """Where the files should be."""
+    unreadable: tuple[str, ...] = ()
+    """Where those lie that cannot be decoded."""
+
+    @property
+    def found(self) -> int:
+        """Images that can be used."""
+        return self.images - len(self.missing) - len(self.unreadable)
+
+
+class ImageChecker:
+    """Looks at images; one that several readers share is looked at once.
+
+    Args:
+        decode: decode every image; False only looks whether its file exists, and takes what lies in tables and shards
+            for found.
+        num_workers: processes; None = as many as there are cores.
+    """
+
+    def __init__(self, *, decode: bool = True, num_workers: int | None = None) -> None:
+        self.decode = decode
+        self.num_workers = num_workers if num_workers is not None else os.cpu_count() or 1
+        self.known: dict[str, ImageState] = {}
+        """Files that were looked at."""
+
+    def check(self, reader: Reader) -> ImageCounts:
+        """Look at all images of a reader.
+
+        Raises:
+            UserError: a process was killed.
+        """
+        if not len(reader) or image_files(reader, 0):
+            return self.check_files(reader)
+        return self.check_embedded(reader)
+
+    def check_files(self, reader: Reader) -> ImageCounts:
+        """Of a reader whose images are a file each."""
+        samples = shown(range(len(reader)), f"listing {reader.name}", total=len(reader))
+        files = list(dict.fromkeys(str(file) for index in samples for file in image_files(reader, index)))
+        new = [file for file in files if file not in self.known]
+        look = partial(file_state, decode=self.decode)
+        self.known.update(zip(new, self.map(look, new, reader), strict=True))
+        return counted({file: self.known[file] for file in files})
+
+    def check_embedded(self, reader: Reader) -> ImageCounts:
+        """Of a reader whose images lie in tables or shards; of a pair that cannot be decoded both are unreadable."""
+        places = {reader.location(index): index for index in range(len(reader) - 1, -1, -1)}
+        rows = dict(sorted(places.items(), key=lambda item: item[1]))
+        states = [ImageState.FOUND] * len(rows)
+        if self.decode:
+            states = list(self.map(embedded_state, list(rows.values()), reader))
+        if isinstance(reader, StatementReader):
+            pairs = zip(rows, states, strict=True)
+            return counted({f"{row} {side}": state for row, state in pairs for side in ("left", "right")})
+        return counted(dict(zip(rows, states, strict=True)))
+
+    def map(self, look: Callable[[T], ImageState], units: Sequence[T], reader: Reader) -> Iterator[ImageState]:
+        """The state of every image, in their order."""
+        title = f"{'decoding' if self.decode else 'looking for'} {reader.name}"
+        if self.num_workers <= 1 or len(units) < MIN_PARALLEL:
+            hold_reader(reader)
+            yield from shown(map(look, units), title, total=len(units))
+            return
+        with ProcessPoolExecutor(self.num_workers, initializer=hold_reader, initargs=(reader,)) as pool:
+            try:
+                yield from shown(pool.map(look, units, chunksize=CHUNK), title, total=len(units))
+            except BrokenProcessPool as error:
+                raise UserError(
+                    f"{reader.name}: a process that decodes images was killed, as a rule for want of memory: "
+                    "give num_workers=1."
+                ) from error
+
+
+class HeldReader:
+    """The reader of which a process decodes images, handed over once and not with every image."""
+
+    reader: Reader
+
+
+def hold_reader(reader: Reader) -> None:
+    """Make a reader known to `embedded_state` in this process."""
+    HeldReader.reader = reader
+
+
+def file_state(file: str, *, decode: bool) -> ImageState:
+    """Of a file."""
+    if not os.path.isfile(file):
+        return ImageState.MISSING
+    if decode:
+        try:
+            load_rgb(Path(file), file)
+        except BrokenImageError:
+            return ImageState.UNREADABLE
+    return ImageState.FOUND
+
+
+def embedded_state(index: int) -> ImageState:
+    """Of the image, or the pair, of a sample of the reader that this process holds."""
+    reader = HeldReader.reader
+    try:
+        if isinstance(reader, StatementReader):
+            reader.load_images(index)
+        else:
+            assert isinstance(reader, ImageReader)
+            reader.load_image(index)
+    except BrokenImageError as error:
+        return ImageState.MISSING if isinstance(error.__cause__, FileNotFoundError) else ImageState.UNREADABLE
+    return ImageState.FOUND
+
+
+def counted(states: dict[str, ImageState]) -> ImageCounts:
+    """Images by state."""
+    missing, unreadable = (
+        tuple(place for place, state in states.items() if state is wanted)
+        for wanted in (ImageState.MISSING, ImageState.UNREADABLE)
+    )
+    return ImageCounts(len(states), missing, unreadable)
+
+
+def shown(items: Iterable[T], title: str, *, total: int) -> Iterable[T]:
+    """Items behind a bar of progress."""
+    return track(items, title, total=total, console=Console(stderr=True), transient=True)

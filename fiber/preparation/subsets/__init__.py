@@ -1,0 +1,1 @@
+"""Small copies of data sets, format by format."""

@@ -1,0 +1,71 @@
+"""Samples of a reader that go into a small copy."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+
+from fiber.data.readers.arrow_questions import ArrowQuestions
+from fiber.data.readers.arrow_statements import ArrowStatements
+from fiber.data.readers.base import Reader
+from fiber.data.readers.flickr30k_entities import Flickr30kEntities
+from fiber.data.readers.missing_images import image_files
+
+ReaderT = TypeVar("ReaderT", bound=Reader)
+ItemT = TypeVar("ItemT")
+KeyT = TypeVar("KeyT", bound=Hashable)
+
+
+class ChosenSamples(NamedTuple, Generic[ReaderT]):
+    """Of one reader."""
+
+    reader: ReaderT
+    arguments: Mapping[str, Any]
+    """The reader was built with."""
+    indices: Sequence[int]
+    """Samples, in ascending order."""
+
+
+def choose_samples(reader: Reader, max_samples: int, *, seed: int | None) -> list[int]:
+    """Choose samples whose image files are there.
+
+    Sentences about a picture of Flickr30k Entities, and samples of a row of an Arrow table, stay together.
+
+    Args:
+        reader: of all samples.
+        max_samples: how many; the first group of samples is taken even if it is larger.
+        seed: of the choice; None takes the first samples.
+
+    Returns:
+        Places in the reader, in ascending order; none if no sample has its images.
+    """
+    groups = groups_of(reader)
+    order = range(len(groups)) if seed is None else np.random.default_rng(seed).permutation(len(groups)).tolist()
+    chosen: list[int] = []
+    for place in order:
+        group = groups[place]
+        if chosen and len(chosen) + len(group) > max_samples:
+            continue
+        if all(file.is_file() for index in group for file in image_files(reader, index)):
+            chosen += group
+        if len(chosen) >= max_samples:
+            break
+    return sorted(chosen)
+
+
+def groups_of(reader: Reader) -> Sequence[Sequence[int]]:
+    """Samples that cannot be told apart in a small file."""
+    if isinstance(reader, Flickr30kEntities):
+        return list(grouped(range(len(reader)), reader.picture_id).values())
+    if isinstance(reader, ArrowQuestions | ArrowStatements):
+        return list(grouped(range(len(reader)), reader.location).values())
+    return [(index,) for index in range(len(reader))]
+
+
+def grouped(items: Iterable[ItemT], key: Callable[[ItemT], KeyT]) -> dict[KeyT, list[ItemT]]:
+    """Items of one key together."""
+    groups: dict[KeyT, list[ItemT]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return dict(groups)
