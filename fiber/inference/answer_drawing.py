@@ -1,4 +1,4 @@
-"""Pictures of answers: what was asked below a picture, and bars as long as answers are probable."""
+"""Pictures of answers: a picture above what is said about it, and bars as long as that is probable."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ MAX_BARS = 10
 """More are counted, not drawn."""
 MAX_LINES = 3
 """Of a bar's text; what follows is cut."""
-TEXT_COLUMN = 0.6
+TEXT_COLUMN = 0.52
 """Widest column of texts, of the page."""
 LINE_HEIGHT, ROW_GAP, BAR_HEIGHT = 1.35, 0.45, 0.8
 """Of a text's size."""
@@ -33,12 +33,12 @@ class Bar(NamedTuple):
     """Beside the bar."""
 
 
-def draw_bars(image: Image.Image, heading: str | None, bars: Sequence[Bar], color: Color = BLUE) -> Image.Image:
-    """The picture above a text and bars, the first of which stands out.
+def draw_answers(image: Image.Image, heading: str | None, bars: Sequence[Bar] = (), color: Color = BLUE) -> Image.Image:
+    """The picture above a text and bars, if there are any; the first stands out.
 
     Args:
         image: RGB; one whose longer side is below 480 pixels is enlarged to that.
-        heading: what was asked, wrapped.
+        heading: what was asked or said, wrapped.
         bars: best first; the first ten are drawn.
         color: of the first bar.
     """
@@ -65,7 +65,7 @@ def draw_judgement(
         probability: that the statement is true, in [0, 1].
     """
     bars = [Bar("true", probability, f"{probability:.2f}"), Bar("false", 1 - probability, f"{1 - probability:.2f}")]
-    return draw_bars(
+    return draw_answers(
         side_by_side(left, right, ("left", "right")),
         statement,
         bars if is_true else bars[::-1],
@@ -104,8 +104,8 @@ def bar_panel(width: int, font: Font, heading: str | None, bars: Sequence[Bar], 
 
 def column_widths(width: int, font: Font, bars: Sequence[Bar]) -> tuple[int, int]:
     """Pixels of the column of texts and of that of notes with a blank before it, as wide as they need be."""
-    widest = max(font.getlength(one_line(bar.text)) for bar in bars)
-    notes = max(font.getlength(bar.note) for bar in bars)
+    widest = max((font.getlength(one_line(bar.text)) for bar in bars), default=0.0)
+    notes = max((font.getlength(bar.note) for bar in bars), default=0.0)
     return round(min(widest + 1, width * TEXT_COLUMN - font.size)), round(notes + font.size * 0.6)
 
 
@@ -126,8 +126,8 @@ def limited_lines(text: str, font: Font, width: float) -> list[str]:
     """A text on three lines at most, its end replaced by dots where it needs more."""
     text = one_line(text)
     spans: list[Span] = wrapped(text, font, width)
-    if len(spans) > MAX_LINES:
-        spans[MAX_LINES - 1 :] = [(spans[MAX_LINES - 1][0], len(text))]
+    if len(spans) > MAX_LINES:  # the last line and the next are more than fits, so that it ends in dots
+        spans[MAX_LINES - 1 :] = [(spans[MAX_LINES - 1][0], spans[MAX_LINES][1])]
     return [shortened(text[start:end], font, width) for start, end in spans]
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, overload
 from PIL import Image
 
 from fiber.data.answer_vocabulary import AnswerVocabulary
-from fiber.inference.answer_drawing import Bar, draw_bars
+from fiber.inference.answer_drawing import Bar, draw_answers
 from fiber.inference.coarse_input import CoarseInput, EncodedImages, Images, Texts, list_texts
 from fiber.inference.coarse_predictor import CoarsePredictor, aligned
 from fiber.inference.results import SCORE_DIGITS
@@ -49,7 +49,7 @@ class AnswerResult:
     def draw(self) -> Image.Image:
         """The picture above the question and its answers."""
         bars = [Bar(one.answer, one.probability, f"{one.probability:.2f}") for one in self.answers]
-        return draw_bars(self.image, self.question, bars)
+        return draw_answers(self.image, self.question, bars)
 
     def to_json(self) -> dict[str, Any]:
         """Content of a JSON file.

@@ -15,9 +15,9 @@ from PIL import Image
 from fiber.generation.caption_decoder import CaptionDecoder
 from fiber.generation.caption_generator import CaptionGenerator, GenerationConfig
 from fiber.generation.vocabulary import CaptionVocabulary
+from fiber.inference.answer_drawing import draw_answers
 from fiber.inference.coarse_input import CoarseInput, EncodedImages, Images
 from fiber.inference.coarse_predictor import CoarsePredictor
-from fiber.inference.drawing import draw_caption
 from fiber.models.captioning_model import FiberForCaptioning
 from fiber.utils.configs import build_dataclass
 from fiber.utils.errors import UserError
@@ -33,7 +33,7 @@ class CaptionResult:
 
     def draw(self) -> Image.Image:
         """The picture above its caption."""
-        return draw_caption(self.image, self.caption or "(empty)", ())
+        return draw_answers(self.image, self.caption or "(empty)")
 
     def to_json(self) -> dict[str, Any]:
         """Content of a JSON file: `size` [height, width] and `caption`."""

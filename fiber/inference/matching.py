@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from fiber.evaluation.pair_matching import match_score
-from fiber.inference.answer_drawing import Bar, draw_bars
+from fiber.inference.answer_drawing import Bar, draw_answers
 from fiber.inference.coarse_input import CoarseInput, EncodedImages, Images, Texts, list_texts
 from fiber.inference.coarse_predictor import CoarsePredictor
 from fiber.inference.results import SCORE_DIGITS
@@ -64,9 +64,9 @@ class MatchResult:
     def draw(self) -> Image.Image:
         """The picture above its best texts."""
         bars = [
-            Bar(one.text, one.probability, f"{one.probability:.2f}  cos {one.similarity:.2f}") for one in self.texts
+            Bar(one.text, one.probability, f"{one.probability:.2f}  cos {one.similarity:+.2f}") for one in self.texts
         ]
-        return draw_bars(self.image, None, bars)
+        return draw_answers(self.image, None, bars)
 
     def to_json(self) -> dict[str, Any]:
         """Content of a JSON file.
