@@ -35,8 +35,9 @@ def axis_regions(size: int, window: int, shift: int) -> Tensor:
     return (position >= size - window).long() + ((position >= size - shift) & (shift > 0)).long()
 
 
-@lru_cache(maxsize=64)
-def shift_mask(size: tuple[int, int], window: tuple[int, int], shift: tuple[int, int], device: torch.device) -> Tensor:
+def build_shift_mask(
+    size: tuple[int, int], window: tuple[int, int], shift: tuple[int, int], device: torch.device
+) -> Tensor:
     """Additive mask that keeps tokens of different regions of a shifted map apart.
 
     Args:
@@ -54,6 +55,10 @@ def shift_mask(size: tuple[int, int], window: tuple[int, int], shift: tuple[int,
         regions = regions.unfold(0, window[0], window[0]).unfold(1, window[1], window[1])  # n_h n_w p q
         regions = regions.flatten(2).flatten(0, 1)  # n N
         return (regions[:, :, None] != regions[:, None, :]).to(device, torch.float32) * MASKED_LOGIT
+
+
+shift_mask = lru_cache(maxsize=64)(build_shift_mask)
+"""The same, kept for the next map of that size."""
 
 
 class WindowAttention(nn.Module):
@@ -108,7 +113,9 @@ class WindowAttention(nn.Module):
         # broadcasts over the batch without a copy and SDPA sees four dimensions.
         join = (0, 1)
         if any(shift):
-            mask = (mask + shift_mask((height, width), window, shift, x.device)[:, None]).flatten(0, 1)  # n*h N N
+            # What is built while a model is traced belongs to the trace and must not be kept.
+            masks = build_shift_mask if torch.compiler.is_compiling() else shift_mask
+            mask = (mask + masks((height, width), window, shift, x.device)[:, None]).flatten(0, 1)  # n*h N N
             join = (1, 2)
         attended = attend(query.flatten(*join), key.flatten(*join), value.flatten(*join), mask=mask[None])
         attended = attended.view(batch, height // p, width // q, self.num_heads, p, q, -1)
