@@ -91,24 +91,15 @@ def phrase_prompt(phrases: Sequence[str]) -> Prompt:
     return class_prompt(phrases, clean=False)
 
 
-def caption_prompt(text: str) -> Prompt:
-    """A caption, one label per phrase.
+def bracketed_phrases(marked: str) -> Prompt:
+    """A caption whose phrases are marked by square brackets, which do not stay in the text.
 
-    Phrases are marked by square brackets, which do not stay in the text: `[a small dog] chases [two cats]`. Without any
-    brackets, the phrases are the parts between full stops followed by a blank (`a dog. two cats`), so a caption without
-    those is one phrase.
+    Args:
+        marked: for instance `[a small dog] chases [two cats]`.
 
     Raises:
-        UserError: the text names nothing, or its brackets are nested, empty or not closed.
+        UserError: brackets are nested, empty or not closed.
     """
-    prompt = bracketed_phrases(text.strip()) if "[" in text or "]" in text else separated_phrases(text.strip())
-    if not prompt.spans:
-        raise UserError(f"caption {text!r} names nothing: give a phrase, say 'a small dog'.")
-    return prompt
-
-
-def bracketed_phrases(marked: str) -> Prompt:
-    """A caption whose phrases stand in square brackets."""
     text, spans, start = "", [], None
     for place, character in enumerate(marked):
         if character == "[" and start is None:
@@ -127,7 +118,7 @@ def bracketed_phrases(marked: str) -> Prompt:
 
 
 def separated_phrases(text: str) -> Prompt:
-    """A caption whose phrases end with full stops."""
+    """A list whose phrases end with full stops before a blank or the end: `a small dog. two cats`."""
     ends = [match.span() for match in PHRASE_END.finditer(text)]
     parts = zip([0, *(end for _, end in ends)], [*(start for start, _ in ends), len(text)], strict=True)
     return Prompt(text, tuple((trimmed(text, start, end),) for start, end in parts if text[start:end].strip()))

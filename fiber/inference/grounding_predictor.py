@@ -46,6 +46,13 @@ class EncodedPrompts(NamedTuple):
     def __len__(self) -> int:
         return len(self.positions)
 
+    def select(self, places: Sequence[int]) -> "EncodedPrompts":
+        """Some of them, any number of times, no longer than they need."""
+        lengths = tuple(self.lengths[place] for place in places)
+        index = torch.tensor(places, device=self.trunk.state.device)
+        trunk = shortened(self.trunk[index], max(lengths))
+        return EncodedPrompts(trunk, tuple(self.positions[place] for place in places), lengths)
+
 
 class EncodedClasses(NamedTuple):
     """A class list as prompts."""
@@ -53,6 +60,13 @@ class EncodedClasses(NamedTuple):
     prompts: EncodedPrompts
     classes: tuple[range, ...]
     """Per prompt, the classes of its labels."""
+
+
+class Pair(NamedTuple):
+    """An image and a prompt by their places."""
+
+    image: int
+    prompt: int
 
 
 class GroundingPredictor:
@@ -139,6 +153,31 @@ class GroundingPredictor:
                     parts.append(one._replace(labels=one.labels + labels.start))
         return [joined(parts) for parts in found]
 
+    @torch.no_grad()
+    def encode_image(self, pixels: Tensor) -> ImageTrunk:
+        """Images below the fusion, on the device of the model: B 3 H W, normalised, padding 0."""
+        return self.model.encode_image(pixels)
+
+    @torch.no_grad()
+    def find(
+        self, image: ImageTrunk, sizes: Sequence[tuple[int, int]], prompts: EncodedPrompts, pairs: Sequence[Pair]
+    ) -> list[Detections]:
+        """Encoded images with encoded prompts, pair by pair.
+
+        Args:
+            image: B images of one padded size.
+            sizes: height and width of each without padding.
+            prompts: any number.
+            pairs: that go through the fused layers together.
+
+        Returns:
+            Per pair, detections in pixels of the network's input; labels are the prompt's.
+        """
+        rows = [pair.image for pair in pairs]
+        text = prompts.select([pair.prompt for pair in pairs])
+        output = self.model.detect(repeated(image, rows), text.trunk)
+        return self.post_processor(output, [sizes[row] for row in rows], text.positions)
+
     def passes(self, classes: EncodedClasses) -> Iterator[slice]:
         """Prompts that go through the fused layers together, however many images there are: processes that share a
         model's parts must take as many steps as each other."""
@@ -149,6 +188,28 @@ class GroundingPredictor:
 def shortened(text: TextTrunk, length: int) -> TextTrunk:
     """Texts without padding that none of them needs; the result is the same."""
     return text.map(lambda tensor: tensor[:, :length])
+
+
+def repeated(image: ImageTrunk, rows: Sequence[int]) -> ImageTrunk:
+    """Images by their places; one alone is not copied."""
+    if len(set(rows)) == 1:
+        return image[rows[0] : rows[0] + 1].map(lambda tensor: tensor.expand(len(rows), *tensor.shape[1:]))
+    return image[torch.tensor(rows, device=image.state.device)]
+
+
+def joined_prompts(parts: Sequence[EncodedPrompts]) -> EncodedPrompts:
+    """Prompts of several passes, all as long as the longest."""
+    longest = max(part.trunk.state.shape[1] for part in parts)
+
+    def padded(tensor: Tensor) -> Tensor:
+        padding = tensor.new_zeros(tensor.shape[0], longest - tensor.shape[1], *tensor.shape[2:])
+        return torch.cat([tensor, padding], dim=1)
+
+    return EncodedPrompts(
+        TextTrunk.concatenate([part.trunk.map(padded) for part in parts]),
+        tuple(positions for part in parts for positions in part.positions),
+        tuple(length for part in parts for length in part.lengths),
+    )
 
 
 def all_pairs(image: ImageTrunk, text: TextTrunk) -> tuple[ImageTrunk, TextTrunk]:

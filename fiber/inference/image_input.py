@@ -8,8 +8,9 @@ from PIL import Image
 from torch import Tensor
 
 from fiber.data.grounding_collate import image_sizes, pad_images
-from fiber.data.grounding_transforms import GroundingTransform, GroundingTransformConfig
+from fiber.data.grounding_transforms import GroundingTransform, GroundingTransformConfig, resized_size
 from fiber.data.normalization import normalize_pixels, zero_padding
+from fiber.data.transforms import STRIDE
 
 
 class NetworkInput(NamedTuple):
@@ -35,6 +36,12 @@ class ImageInput:
     def __init__(self, *, short_side: int, max_side: int) -> None:
         config = GroundingTransformConfig(short_sides=(short_side,), max_side=max_side, flip_probability=0.0)
         self.transform = GroundingTransform(config)
+        self.short_side, self.max_side = short_side, max_side
+
+    def padded_size(self, image: Image.Image) -> tuple[int, int]:
+        """Height and width of a picture's network input, padding included."""
+        height, width = resized_size(*image.size, short_side=self.short_side, max_side=self.max_side)
+        return -(-height // STRIDE) * STRIDE, -(-width // STRIDE) * STRIDE
 
     def __call__(self, image: Image.Image, device: torch.device | str = "cpu") -> NetworkInput:
         """RGB picture of any size -> network input on the device."""

@@ -14,9 +14,12 @@ from fiber.data.records import Box
 from fiber.detection.postprocessing import Detections
 from fiber.detection.prompts import Prompt
 from fiber.inference.drawing import draw_boxes, draw_caption
+from fiber.inference.text_phrases import PhrasedText
 
 SCORE_DIGITS, BOX_DIGITS = 4, 2
 """Decimals in JSON."""
+MAX_LISTED = 20
+"""Detections of a result as text."""
 
 
 class FoundObject(NamedTuple):
@@ -45,8 +48,13 @@ class GroundingResult:
     """Of the phrases or classes that were asked for."""
     detections: tuple[FoundObject, ...]
     """Best first."""
-    prompt: Prompt | None = None
-    """The text whose phrases were asked for; None where classes were."""
+    text: PhrasedText | None = None
+    """Whose phrases were asked for; None where classes were."""
+
+    @property
+    def prompt(self) -> Prompt | None:
+        """The text with its phrases; None where classes were asked for."""
+        return None if self.text is None else self.text.prompt
 
     @property
     def size(self) -> tuple[int, int]:
@@ -64,10 +72,10 @@ class GroundingResult:
         """Content of a JSON file.
 
         Returns:
-            `size` [height, width], `text` or `classes`, and `detections`, best first, with `label`, `name`, `score` to
-            four decimals and `box` to two.
+            `size` [height, width]; `classes`, or `text`, `phrases` with `text` and `spans` [first character, one after
+            the last] each, and `phrase_source` (`PhraseSource`: `noun_phrases` if rules found them); and `detections`,
+            best first, with `label`, `name`, `score` to four decimals and `box` to two.
         """
-        asked = {"classes": list(self.names)} if self.prompt is None else {"text": self.prompt.text}
         detections = [
             {
                 "label": one.label,
@@ -77,7 +85,26 @@ class GroundingResult:
             }
             for one in self.detections
         ]
-        return {"size": list(self.size), **asked, "detections": detections}
+        return {"size": list(self.size), **self.asked(), "detections": detections}
+
+    def asked(self) -> dict[str, Any]:
+        """What was asked for, as content of a JSON object."""
+        if self.text is None:
+            return {"classes": list(self.names)}
+        prompt, source = self.text
+        phrases = [
+            {"text": name, "spans": [list(span) for span in spans]}
+            for name, spans in zip(prompt.names, prompt.spans, strict=True)
+        ]
+        return {"text": prompt.text, "phrases": phrases, "phrase_source": str(source)}
+
+    def __str__(self) -> str:
+        if not self.detections:
+            return f"nothing found of {', '.join(self.names[:MAX_LISTED])}"
+        lines = [f"{len(self.detections)} found", *(f"  {one}" for one in self.detections[:MAX_LISTED])]
+        if len(self.detections) > MAX_LISTED:
+            lines.append(f"  and {len(self.detections) - MAX_LISTED} more")
+        return "\n".join(lines)
 
     @classmethod
     def collect(
@@ -85,7 +112,7 @@ class GroundingResult:
         image: Image.Image,
         found: Detections,
         names: Sequence[str],
-        prompt: Prompt | None = None,
+        text: PhrasedText | None = None,
         *,
         score_threshold: float,
         max_detections: int,
@@ -96,11 +123,11 @@ class GroundingResult:
             image: RGB.
             found: K detections in pixels of `image`, best first.
             names: of the labels.
-            prompt: the text, if the labels are its phrases.
+            text: if the labels are its phrases.
             score_threshold: lowest score that counts.
             max_detections: more are left out.
         """
         rows = zip(found.labels.tolist(), found.scores.tolist(), found.boxes.tolist(), strict=True)
         objects = [FoundObject(label, names[label], score, (x1, y1, x2, y2)) for label, score, (x1, y1, x2, y2) in rows]
         kept = [one for one in objects if one.score >= score_threshold][:max_detections]
-        return cls(image, tuple(names), tuple(kept), prompt)
+        return cls(image, tuple(names), tuple(kept), text)

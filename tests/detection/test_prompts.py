@@ -2,7 +2,14 @@
 
 import pytest
 
-from fiber.detection.prompts import ClassPrompt, caption_prompt, class_prompt, clean_name, phrase_prompt
+from fiber.detection.prompts import (
+    ClassPrompt,
+    bracketed_phrases,
+    class_prompt,
+    clean_name,
+    phrase_prompt,
+    separated_phrases,
+)
 from fiber.utils.errors import UserError
 
 
@@ -59,7 +66,7 @@ def test_a_class_without_a_name_is_refused(name: str) -> None:
 
 
 def test_brackets_mark_phrases_and_leave_the_text() -> None:
-    prompt = caption_prompt(" [a small dog] chases [ two black cats ]. It barks")
+    prompt = bracketed_phrases("[a small dog] chases [ two black cats ]. It barks")
     assert prompt.text == "a small dog chases  two black cats . It barks"
     assert prompt.names == ("a small dog", "two black cats")
     assert prompt.spans[0] == ((0, 11),)
@@ -71,27 +78,26 @@ def test_brackets_mark_phrases_and_leave_the_text() -> None:
         ("a small dog . two cats", ("a small dog", "two cats")),
         ("a small dog. two cats.", ("a small dog", "two cats")),
         ("a dog . . a cat .", ("a dog", "a cat")),
-        ("  the man at 3.5 metres ", ("the man at 3.5 metres",)),
+        ("the man at 3.5 metres", ("the man at 3.5 metres",)),
         ("The man in red.", ("The man in red",)),
+        (" . ", ()),
     ],
 )
-def test_without_brackets_full_stops_part_phrases(text: str, names: tuple[str, ...]) -> None:
-    prompt = caption_prompt(text)
-    assert prompt.text == text.strip()
+def test_full_stops_part_phrases(text: str, names: tuple[str, ...]) -> None:
+    prompt = separated_phrases(text)
+    assert prompt.text == text
     assert prompt.names == names
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "names nothing"),
-        (" . ", "names nothing"),
         ("[a [small] dog]", "character 3 opens inside another"),
         ("a dog]", "character 5 closes no phrase"),
         ("a [] dog", "closes no phrase"),
         ("a [small dog", "not closed"),
     ],
 )
-def test_captions_without_clear_phrases_are_refused(text: str, message: str) -> None:
+def test_brackets_without_clear_phrases_are_refused(text: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        caption_prompt(text)
+        bracketed_phrases(text)

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from fiber.inference.grounding import GroundingModel
+from fiber.checkpoints.model_description import DetectorDescription
+from fiber.inference.grounding import Grounder
+from fiber.inference.model_loading import load_model
+from fiber.models.grounded_detector import GroundedDetector
 
 from .fine_run import write_run
 
@@ -23,5 +26,14 @@ def own_run(fine_run: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def model(fine_run: Path) -> GroundingModel:
-    return GroundingModel.from_run(fine_run, device="cpu")
+def grounder(fine_run: Path) -> Grounder:
+    return load_grounder(fine_run)
+
+
+def load_grounder(run: Path) -> Grounder:
+    """The detector of a run, shown pictures as the run was validated."""
+    loaded = load_model(run)
+    description = loaded.description
+    assert isinstance(description, DetectorDescription) and isinstance(loaded.model, GroundedDetector)
+    sides = {"short_side": description.short_side, "max_side": description.max_side}
+    return Grounder(loaded.model, loaded.tokenizer, **sides)

@@ -14,7 +14,7 @@ from torch import Tensor
 from fiber.detection.postprocessing import Detections, PostProcessingConfig
 from fiber.detection.prompt_chunks import PromptChunk, chunk_classes
 from fiber.detection.prompts import Prompt
-from fiber.inference.grounding_predictor import GroundingPredictor, joined
+from fiber.inference.grounding_predictor import GroundingPredictor, Pair, joined, joined_prompts
 from fiber.models.grounded_detector import GroundedDetector
 
 CLASSES = ("dog", "cat", "red ball", "beach", "two men", "hat", "bus", "left shoe")
@@ -123,6 +123,18 @@ def test_images_with_their_own_prompts_do_not_mix(detector: GroundedDetector, pi
     # Boxes end where each image does, by the last of its pixels, which the original's arithmetic clips to.
     for one, (height, width) in zip(together, SIZES, strict=True):
         assert one.boxes[:, 0::2].max() <= width and one.boxes[:, 1::2].max() <= height
+
+
+def test_encoded_images_and_prompts_are_paired_at_will(detector: GroundedDetector, pixels: Tensor) -> None:
+    prompts = [Prompt("two men on a beach", (((0, 7),), ((13, 18),))), Prompt("a hat", (((0, 5),),))]
+    asking = predictor(detector)
+    encoded = joined_prompts([asking.encode_prompts([prompt]) for prompt in prompts])
+    assert encoded.lengths == (7, 4) and encoded.trunk.mask.sum(dim=1).tolist() == [7, 4]
+    images = asking.encode_image(pixels)
+    for pairs in ([Pair(1, 0), Pair(0, 1), Pair(1, 1)], [Pair(1, 1), Pair(1, 1)]):
+        for (row, column), found in zip(pairs, asking.find(images, SIZES, encoded, pairs), strict=True):
+            (alone,) = asking.ground(pixels[row : row + 1], [SIZES[row]], [prompts[column]])
+            assert_equal(found, alone)
 
 
 def test_another_text_finds_something_else(detector: GroundedDetector, pixels: Tensor) -> None:

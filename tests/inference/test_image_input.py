@@ -27,6 +27,12 @@ def test_the_longer_side_is_limited_and_nothing_is_random() -> None:
     assert first.pixels[0, 0, :30, :10].mean() != first.pixels[0, 0, :30, 110:120].mean()
 
 
+@pytest.mark.parametrize("size", [(160, 80), (81, 97), (500, 20), (64, 64)])
+def test_the_padded_size_is_known_before_a_picture_is_prepared(size: tuple[int, int]) -> None:
+    prepare, image = ImageInput(short_side=40, max_side=120), Image.new("RGB", size)
+    assert prepare.padded_size(image) == tuple(prepare(image).pixels.shape[2:])
+
+
 def test_a_side_of_nothing_is_an_error() -> None:
     with pytest.raises(UserError, match=r"short_sides=\[0\]"):
         ImageInput(short_side=0, max_side=100)

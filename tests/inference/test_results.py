@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 from fiber.detection.postprocessing import Detections
-from fiber.detection.prompts import caption_prompt
 from fiber.inference.drawing import label_color
 from fiber.inference.results import GroundingResult
+from fiber.inference.text_phrases import choose_phrases
 
 IMAGE = Image.new("RGB", (600, 500), (128, 128, 128))
 FOUND = Detections(
@@ -18,12 +18,12 @@ FOUND = Detections(
     torch.tensor([0.93456, 0.5, 0.2]),
     torch.tensor([1, 0, 1]),
 )
-PROMPT = caption_prompt("[a small dog] chases [two cats]")
+TEXT = choose_phrases("a small dog chases two cats")
 
 
 def result(**limits: float) -> GroundingResult:
     settings = {"score_threshold": 0.3, "max_detections": 10} | limits
-    return GroundingResult.collect(IMAGE, FOUND, PROMPT.names, PROMPT, **settings)  # type: ignore[arg-type]
+    return GroundingResult.collect(IMAGE, FOUND, TEXT.prompt.names, TEXT, **settings)  # type: ignore[arg-type]
 
 
 def test_detections_are_named_and_those_below_the_threshold_or_beyond_the_limit_left_out() -> None:
@@ -39,10 +39,19 @@ def test_json_is_flat_and_rounded() -> None:
     assert content == {
         "size": [500, 600],
         "text": "a small dog chases two cats",
+        "phrases": [{"text": "a small dog", "spans": [[0, 11]]}, {"text": "two cats", "spans": [[19, 27]]}],
+        "phrase_source": "noun_phrases",
         "detections": [{"label": 1, "name": "two cats", "score": 0.9346, "box": [10.13, 20.0, 300.0, 400.0]}],
     }
     classes = GroundingResult(IMAGE, ("cat", "dog"), ())
     assert classes.to_json() == {"size": [500, 600], "classes": ["cat", "dog"], "detections": []}
+
+
+def test_as_text_the_best_come_first_and_many_are_cut() -> None:
+    assert str(result()).splitlines()[:2] == ["2 found", "  two cats 0.93 [10.1, 20.0, 300.0, 400.0]"]
+    assert str(result(score_threshold=0.95)) == "nothing found of a small dog, two cats"
+    many = GroundingResult(IMAGE, ("cat",), result().detections * 11)
+    assert len(str(many).splitlines()) == 22 and str(many).endswith("\n  and 2 more")
 
 
 def test_boxes_are_drawn_where_they_are_and_the_text_below_the_picture() -> None:
