@@ -23,6 +23,8 @@ class SplitStatus(StrEnum):
     NO_ANNOTATIONS = "annotations missing"
     NO_FOLDER = "folder missing"
     """Of images or of annotations."""
+    DAMAGED = "shards damaged"
+    """Missing, cut, or other than they were packed."""
     WRONG = "cannot be read"
     ABSENT = "no such split"
     """Nor need there be one."""

@@ -5,8 +5,10 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.console import Console
 
-from fiber.data.readers.base import UnknownSplitError
+from fiber.data.readers.base import Reader, UnknownSplitError
 from fiber.data.readers.files import MissingFileError, MissingFolderError
+from fiber.data.readers.packed import PackedReader
+from fiber.data.readers.packed_index import shard_fault
 from fiber.preparation.data_splits import DataSplit, data_splits
 from fiber.preparation.image_checks import ImageChecker
 from fiber.preparation.left_out import left_out
@@ -62,6 +64,8 @@ def verify_split(split: DataSplit, checker: ImageChecker) -> SplitReport:
     try:
         reader = split.build()
         name = reader.name
+        if damaged := damaged_shards(reader, checksum=checker.decode):
+            return SplitReport(name, split.name, problem=Problem(SplitStatus.DAMAGED, ", ".join(damaged)))
         counts = checker.check(reader)
         passed_over = left_out(reader, training=split.name == "train")
     except MissingFolderError as error:
@@ -75,3 +79,17 @@ def verify_split(split: DataSplit, checker: ImageChecker) -> SplitReport:
     else:
         return SplitReport(name, split.name, len(reader), counts, passed_over)
     return SplitReport(name, split.name, problem=problem)
+
+
+def damaged_shards(reader: Reader, *, checksum: bool) -> list[str]:
+    """Packed shards that are not as they were packed, each with what is wrong; none of other data.
+
+    Args:
+        reader: of the split.
+        checksum: read the whole shards; False compares their sizes alone.
+    """
+    if not isinstance(reader, PackedReader):
+        return []
+    folder = reader.samples.folder
+    faults = ((shard, shard_fault(folder, shard, checksum=checksum)) for shard in reader.samples.listing.shards)
+    return [f"{folder / shard.file} {fault}" for shard, fault in faults if fault is not None]

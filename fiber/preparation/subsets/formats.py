@@ -16,6 +16,7 @@ from fiber.data.readers.karpathy import KarpathyCaptions
 from fiber.data.readers.mdetr_grounding import MdetrGrounding
 from fiber.data.readers.nlvr2 import Nlvr2Statements
 from fiber.data.readers.objects365_tsv import Objects365Tsv
+from fiber.data.readers.packed import PackedReader
 from fiber.data.readers.refer import ReferExpressions
 from fiber.data.readers.visual_genome import VisualGenomeRegions
 from fiber.data.readers.vqa import VqaQuestions
@@ -27,6 +28,7 @@ from fiber.preparation.subsets.flickr30k_entities import write_entities
 from fiber.preparation.subsets.json_lines import write_json_lines, write_nlvr2
 from fiber.preparation.subsets.karpathy_splits import write_karpathy
 from fiber.preparation.subsets.objects365_tables import write_objects365
+from fiber.preparation.subsets.packed_shards import write_packed
 from fiber.preparation.subsets.refer_expressions import write_refer
 from fiber.preparation.subsets.shards import write_shards
 from fiber.preparation.subsets.small_folder import SmallFolder
@@ -53,6 +55,7 @@ WRITERS: Mapping[type[Reader], SubsetWriter] = {
     ArrowQuestions: write_arrow,
     ArrowStatements: write_arrow,
     WebDatasetPairs: write_shards,
+    PackedReader: write_packed,
 }
 """By kind of reader, which includes the classes derived from it. No two kinds are derived from each other."""
 
