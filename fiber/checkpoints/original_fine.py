@@ -9,6 +9,7 @@ IMAGE_PREFIX = "fusion_backbone.backbone.body"
 TEXT_PREFIX = "fusion_backbone.language_backbone.body.model"
 PYRAMID_PREFIX = "fusion_backbone.backbone.fpn"
 HEAD_PREFIX = "rpn.head"
+ANCHOR_PREFIX = "rpn.anchor_generator.cell_anchors"
 BRANCHES = ("from_coarser", "from_same", "from_finer")
 """Of a dynamic-head block, in the original's order."""
 

@@ -20,6 +20,7 @@ class Skipped:
     """
 
     __slots__ = ("entries",)
+    entries: dict[Any, Any]
     name = ""
     """Of the class or function, with its module."""
 
@@ -46,6 +47,7 @@ class Allowed:
     """A function that a pickle may call and cannot change."""
 
     __slots__ = ("function",)
+    function: Function
 
     def __init__(self, function: Function) -> None:
         object.__setattr__(self, "function", function)

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from fiber.checkpoints.initialization import OURS, SAFETENSORS
+from fiber.checkpoints.foreign_file import SAFETENSORS
+from fiber.checkpoints.initialization import OURS
 from fiber.checkpoints.run_folder import (
     BEST,
     CONFIG_FILE,

@@ -1,0 +1,70 @@
+"""What became of every tensor of a converted checkpoint."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+EXAMPLES = 2
+"""Names given of many."""
+
+
+class DropReason(StrEnum):
+    """Why a tensor is left out on purpose."""
+
+    QUEUE = "queue of earlier pairs"
+    BUFFER = "buffer that is computed"
+    UNUSED = "weight that the original never uses"
+    RANK_OUTPUT = "stale copy of the matching head"
+    GOLD_COPY = "second copy of the model, for GOLD training"
+    OTHER_HEAD = "head of another task"
+    PUBLISHED_EXTRA = "classifier or buffer of a published half"
+    OTHER_WEIGHTS = "averaged or raw weights beside those asked for"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyReport:
+    """Names as in the file that was read."""
+
+    source: str
+    loaded: tuple[str, ...]
+    resized: tuple[str, ...] = ()
+    """Of those, position biases brought to another window."""
+    dropped: Mapping[DropReason, tuple[str, ...]] = field(default_factory=dict)
+    fresh: tuple[str, ...] = ()
+    """What the file lacks and the model starts anew: heads that were not trained."""
+    surprising: tuple[str, ...] = ()
+    """What no model of the library or the original has a place for."""
+    parts: tuple[str, ...] = ()
+    """Of the file beside its tensors: state of the optimiser and the like, left out."""
+    skipped: tuple[str, ...] = ()
+    """Classes and functions that the file names, which were not used."""
+
+    def rows(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """What became of them, and of which."""
+        yield "loaded", self.loaded
+        yield "of these resized", self.resized
+        for reason, names in self.dropped.items():
+            yield f"dropped: {reason}", names
+        yield "fresh: not in the file", self.fresh
+        yield "surprising", self.surprising
+        yield "left out: parts that are no weights", self.parts
+        yield "left out: classes and functions, none executed", self.skipped
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "source": self.source,
+            "loaded": list(self.loaded),
+            "resized": list(self.resized),
+            "dropped": {str(reason): list(names) for reason, names in self.dropped.items()},
+            "fresh": list(self.fresh),
+            "surprising": list(self.surprising),
+            "parts": list(self.parts),
+            "skipped": list(self.skipped),
+        }
+
+
+def examples(names: tuple[str, ...]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - EXAMPLES
+    return ", ".join(names[:EXAMPLES]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,78 @@
+"""What a conversion is asked for."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from omegaconf import DictConfig
+
+from fiber.checkpoints.foreign_state import Weights
+from fiber.checkpoints.reference_description import DescriptionOptions
+from fiber.utils.configs import build_dataclass, plain
+from fiber.utils.errors import UserError
+
+
+class Target(StrEnum):
+    """The format to write."""
+
+    FIBER = "fiber"
+    """A folder of this library."""
+    REFERENCE = "reference"
+    """A file of the original."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizerConfig:
+    """Of the text."""
+
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversionConfig:
+    """`configs/convert/convert.yaml`, which explains each."""
+
+    input: str | None
+    image: str | None
+    text: str | None
+    output: str | None
+    to: Target
+    task: str | None
+    weights: Weights
+    image_size: int | None
+    max_text_length: int | None
+    text_heads: int | None
+    query_norm: bool | None
+    num_fusion_layers: int
+    answers: str | None
+    tokenizer: TokenizerConfig
+    allow_surprising: bool
+    keep_extra: bool
+
+    def __post_init__(self) -> None:
+        if self.output is None:
+            raise UserError("output is missing: give the folder, or with to=reference the file, to write.")
+        halves = (self.image is not None, self.text is not None)
+        if self.input is None and not all(halves):
+            raise UserError("give input=FILE_OR_RUN, or image=SWIN_FILE and text=ROBERTA_FILE.")
+        if self.input is not None and any(halves):
+            raise UserError("input holds both halves of a model: leave image and text out, or input.")
+
+    @property
+    def described(self) -> DescriptionOptions:
+        """What the user knows better than the tensors."""
+        return DescriptionOptions(
+            task=self.task,
+            image_size=self.image_size,
+            max_text_length=self.max_text_length,
+            text_heads=self.text_heads,
+            query_norm=self.query_norm,
+        )
+
+
+def read_conversion(config: DictConfig) -> ConversionConfig:
+    """The settings.
+
+    Raises:
+        UserError: one is missing or wrong.
+    """
+    return build_dataclass(ConversionConfig, plain(config), "convert")

@@ -1,0 +1,96 @@
+"""What `convert_checkpoint.py` does."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from fiber.checkpoints.foreign_state import ForeignState, read_foreign_state
+from fiber.checkpoints.initialization import OURS
+from fiber.checkpoints.key_report import KeyReport
+from fiber.checkpoints.run_folder import CONFIG_FILE, find_weights, is_sharded, run_of
+from fiber.conversion.config import ConversionConfig, Target, read_conversion
+from fiber.conversion.from_halves import convert_halves
+from fiber.conversion.from_reference import convert_reference, rewrite_reference
+from fiber.conversion.from_run import export_run, write_reference
+from fiber.conversion.report_table import report_table
+from fiber.utils.errors import UserError
+
+EXPECTED = "a checkpoint in the original's format, the directory of a run, or an exported model"
+ENDINGS = (".ckpt", ".pth", ".pt")
+"""Of files that the original reads."""
+
+
+def convert(config: DictConfig) -> KeyReport:
+    """Write the folder or file, and print what became of every tensor.
+
+    Args:
+        config: composed from `configs/convert/convert.yaml`.
+
+    Returns:
+        The account that is printed.
+
+    Raises:
+        UserError: the input cannot be read or is something else, an option is wrong, or the output exists.
+    """
+    settings = read_conversion(config)
+    output = new_output(settings)
+    report = write(settings, output)
+    console = Console()
+    console.print(report_table(report))
+    console.print(f"written to {output}", soft_wrap=True, highlight=False)
+    return report
+
+
+def write(settings: ConversionConfig, output: Path) -> KeyReport:
+    """Write the output from whatever the input is."""
+    if settings.input is None:
+        if settings.to is Target.REFERENCE:
+            raise UserError("to=reference: published halves are no model of the original; convert them first.")
+        return convert_halves(settings, output)
+    path = Path(settings.input)
+    if not path.exists():
+        raise UserError(f"input={path} does not exist: give {EXPECTED}.")
+    foreign = (
+        None if is_own(path) else read_foreign_state(path, option="input", expected=EXPECTED, weights=settings.weights)
+    )
+    if foreign is None or is_own_state(foreign):
+        return write_reference(settings, output) if settings.to is Target.REFERENCE else export_run(settings, output)
+    if settings.to is Target.REFERENCE:
+        return rewrite_reference(foreign, settings, output)
+    return convert_reference(foreign, settings, output)
+
+
+def is_own(path: Path) -> bool:
+    """Whether this is the directory of a run or of an exported model, or weights in one.
+
+    Raises:
+        UserError: it is another directory.
+    """
+    if path.is_dir():
+        if not is_sharded(path) and find_weights(path) is None:
+            raise UserError(f"input={path} is a directory without checkpoints: give {EXPECTED}.")
+        return True
+    return path in (find_weights(run_of(path)),) and (run_of(path) / CONFIG_FILE).is_file()
+
+
+def is_own_state(foreign: ForeignState) -> bool:
+    """Whether these are tensors of a run."""
+    return all(name.startswith(OURS) for name in foreign.tensors) and len(foreign.tensors) > 0
+
+
+def new_output(settings: ConversionConfig) -> Path:
+    """Where to write.
+
+    Raises:
+        UserError: there is something, or the name does not suit what is written.
+    """
+    assert settings.output is not None  # the settings insist on it
+    output = Path(settings.output)
+    if settings.to is Target.REFERENCE and output.suffix not in ENDINGS:
+        raise UserError(f"output={output}: to=reference writes a file, give a name that ends in .ckpt or .pth.")
+    if output.is_dir() and not any(output.iterdir()) and settings.to is Target.FIBER:
+        return output
+    if output.exists():
+        raise UserError(f"output={output} exists: give another, or remove it.")
+    return output

@@ -1,0 +1,92 @@
+"""A model to start from: a published Swin and a published RoBERTa, fused by cross-attention that is still to learn."""
+
+from pathlib import Path
+
+import torch
+
+from fiber.checkpoints.key_report import DropReason, KeyReport
+from fiber.checkpoints.model_description import CoarseDescription, ModelKind
+from fiber.checkpoints.model_folder import ModelParts, write_model_folder
+from fiber.checkpoints.pretrained import (
+    as_image_half,
+    as_text_half,
+    fill_image,
+    fill_text,
+    find_text_file,
+    read_weights,
+)
+from fiber.checkpoints.reference_description import PRETRAINING_TEXT, text_length
+from fiber.checkpoints.reference_record import default_origin, write_record
+from fiber.checkpoints.reference_sizes import COARSE, NamedTensors, roberta_sizes, swin_sizes
+from fiber.conversion.card import conversion_card
+from fiber.conversion.config import ConversionConfig
+from fiber.conversion.from_reference import fitting_answers, fitting_tokenizer
+from fiber.conversion.recipe import compose_recipe
+from fiber.models.config import FusionConfig
+from fiber.models.pretraining_model import FiberForPretraining
+from fiber.utils.errors import UserError
+
+
+def convert_halves(settings: ConversionConfig, output: Path) -> KeyReport:
+    """Write a folder with a model of the pre-training kind: both halves, all else as training would begin.
+
+    Raises:
+        UserError: a file cannot be read, is another architecture, or the two do not go together.
+    """
+    assert settings.image is not None and settings.text is not None
+    image_file, text_file = Path(settings.image), Path(settings.text)
+    for option, file in (("image", image_file), ("text", text_file)):
+        if not file.exists():
+            raise UserError(f"{option}={file} does not exist: give a local file.")
+    image = read_weights("image", image_file)
+    text = read_weights("text", find_text_file("text", text_file))
+    description = describe_halves(
+        NamedTensors(as_image_half(image), f"image={image_file}"),
+        NamedTensors(as_text_half(text), f"text={text_file}"),
+        settings,
+    )
+    fitting_answers(settings.answers, description)
+    tokenizer = fitting_tokenizer(settings.tokenizer.path, description)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = FiberForPretraining(description.backbone).eval()
+    reports = (
+        fill_image(model.backbone, image, source=str(image_file)),
+        fill_text(model.backbone, text, source=str(text_file)),
+    )
+    loaded = tuple(f"backbone.{name}" for report in reports for name in report.loaded)
+    report = KeyReport(
+        source=f"{image_file} and {text_file}",
+        loaded=loaded,
+        resized=tuple(f"backbone.{name}" for report in reports for name in report.resized),
+        dropped={DropReason.PUBLISHED_EXTRA: tuple(name for report in reports for name in report.ignored)},
+        fresh=tuple(name for name in model.state_dict() if name not in loaded),
+    )
+    recipe = compose_recipe(description, tokenizer_path=settings.tokenizer.path, folder=output)
+    write_model_folder(
+        ModelParts(model, description, tokenizer, None, recipe), output, card=conversion_card(description, report)
+    )
+    write_record(output, report, default_origin(description), {})
+    return report
+
+
+def describe_halves(image: NamedTensors, text: NamedTensors, settings: ConversionConfig) -> CoarseDescription:
+    """Sizes of the fused model."""
+    swin = swin_sizes(image, COARSE.image)
+    roberta = roberta_sizes(text, COARSE.text, num_heads=settings.text_heads)
+    backbone = FusionConfig(
+        image=swin,
+        text=roberta,
+        num_fusion_layers=settings.num_fusion_layers,
+        projection_size=roberta.hidden_size,
+        query_norm=settings.query_norm is not False,
+    )
+    size = settings.image_size or swin.window_size * swin.stride
+    if size % swin.stride:
+        raise UserError(f"image_size={size}: give a multiple of {swin.stride}.")
+    return CoarseDescription(
+        kind=ModelKind.PRETRAINING,
+        backbone=backbone.with_window(size // swin.stride),
+        image_size=size,
+        max_text_length=text_length(settings.described, {}, roberta, PRETRAINING_TEXT),
+    )

@@ -1,0 +1,76 @@
+"""A run or a model folder of ours, as a folder to hand on or in the original's format."""
+
+import logging
+from pathlib import Path
+
+import torch
+
+from fiber.checkpoints.key_report import KeyReport
+from fiber.checkpoints.model_folder import ModelParts, write_model_folder
+from fiber.checkpoints.model_kinds import original_names
+from fiber.checkpoints.reference_record import default_origin, original_content, read_record, write_record
+from fiber.conversion.card import conversion_card
+from fiber.conversion.config import ConversionConfig
+from fiber.conversion.original_settings import obstacles, original_settings
+from fiber.inference.model_loading import load_model
+from fiber.utils.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+def export_run(settings: ConversionConfig, output: Path) -> KeyReport:
+    """Write a run's model, and what belongs to it, as a folder.
+
+    Raises:
+        UserError: the run cannot be loaded, or options are given that belong to files of others.
+    """
+    refuse_foreign_options(settings)
+    assert settings.input is not None
+    loaded = load_model(settings.input)
+    report = KeyReport(source=settings.input, loaded=tuple(loaded.model.state_dict()))
+    parts = ModelParts(loaded.model, loaded.description, loaded.tokenizer, loaded.answers, loaded.recipe)
+    write_model_folder(parts, output, card=conversion_card(loaded.description, report))
+    record = read_record(loaded.folder)
+    origin, extra = record or (default_origin(loaded.description), {})
+    write_record(output, report, origin, extra if settings.keep_extra else {})
+    return report
+
+
+def write_reference(settings: ConversionConfig, output: Path) -> KeyReport:
+    """Write a model of ours as the original would save it.
+
+    Where the model came from a file of the original's, that file is written again. Otherwise what only the original
+    has gets its initial values.
+
+    Raises:
+        UserError: the model cannot be loaded, or the original would compute something else.
+    """
+    refuse_foreign_options(settings)
+    assert settings.input is not None
+    loaded = load_model(settings.input)
+    description = loaded.description
+    record = read_record(loaded.folder)
+    if not settings.allow_surprising and record is None and (reasons := obstacles(description)):
+        raise UserError(
+            f"input={settings.input}: the original's code does not compute this model, which has {'; '.join(reasons)}. "
+            "allow_surprising=true writes it all the same, to be read by this library."
+        )
+    weights = loaded.model.state_dict()
+    origin, extra = record or (default_origin(description), {})
+    content = original_content(weights, description, origin, extra, original_settings(description))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(content, output)
+    names = {name.ours for name in original_names(description)}
+    return KeyReport(
+        source=settings.input,
+        loaded=tuple(name for name in weights if name in names),
+        surprising=tuple(name for name in weights if name not in names),
+    )
+
+
+def refuse_foreign_options(settings: ConversionConfig) -> None:
+    """Raise a UserError if an option is given that a model of ours answers by itself."""
+    given = {name: value for name, value in vars(settings.described).items() if value is not None}
+    given |= {} if settings.answers is None else {"answers": settings.answers}
+    for name, value in given.items():
+        raise UserError(f"{name}={value} is for files of others: input={settings.input} tells it. Leave it out.")

@@ -1,0 +1,25 @@
+"""Convert weights: python scripts/convert_checkpoint.py input=fiber_nlvr2.ckpt output=models/nlvr2 [to=reference]"""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from fiber.conversion.converting import convert
+from fiber.utils.errors import UserError
+from fiber.utils.overrides import quoted
+
+
+@hydra.main(config_path="../configs/convert", config_name="convert", version_base="1.3")
+def main(config: DictConfig) -> None:
+    try:
+        convert(config)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    texts = ("input", "image", "text", "output", "answers", "tokenizer.path")
+    sys.argv[1:] = quoted(sys.argv[1:], texts=texts)
+    main()
