@@ -46,6 +46,9 @@ class KarpathyCaptions(ImageListReader):
             if image["split"] in wanted
         ]
         super().__init__(f"{path.stem} {split}", files=files, origin=path)
+        parts = {image["filename"]: image["split"] for image in content["images"]}
+        self.parts = [parts[Path(file.path).name] for file in self.files]
+        """Of `split`, that every image belongs to."""
 
 
 def is_karpathy(images: Any) -> bool:

@@ -10,6 +10,7 @@ from fiber.data.readers.arrow_questions import ArrowQuestions
 from fiber.data.readers.arrow_statements import ArrowStatements
 from fiber.data.readers.base import Reader
 from fiber.data.readers.flickr30k_entities import Flickr30kEntities
+from fiber.data.readers.karpathy import KarpathyCaptions
 from fiber.data.readers.missing_images import image_files
 
 ReaderT = TypeVar("ReaderT", bound=Reader)
@@ -30,7 +31,8 @@ class ChosenSamples(NamedTuple, Generic[ReaderT]):
 def choose_samples(reader: Reader, max_samples: int, *, seed: int | None) -> list[int]:
     """Choose samples whose image files are there.
 
-    Sentences about a picture of Flickr30k Entities, and samples of a row of an Arrow table, stay together.
+    Sentences about a picture of Flickr30k Entities, and samples of a row of an Arrow table, stay together. Of every part
+    of a joined Karpathy split (`train+restval`) there is a sample, without which the file would lack the split.
 
     Args:
         reader: of all samples.
@@ -41,7 +43,12 @@ def choose_samples(reader: Reader, max_samples: int, *, seed: int | None) -> lis
         Places in the reader, in ascending order; none if no sample has its images.
     """
     groups = groups_of(reader)
-    order = range(len(groups)) if seed is None else np.random.default_rng(seed).permutation(len(groups)).tolist()
+    order: Sequence[int] = (
+        range(len(groups)) if seed is None else np.random.default_rng(seed).permutation(len(groups)).tolist()
+    )
+    if isinstance(reader, KarpathyCaptions):
+        firsts = {reader.parts[place]: place for place in reversed(order)}.values()
+        order = list(dict.fromkeys([*firsts, *order]))
     chosen: list[int] = []
     for place in order:
         group = groups[place]
