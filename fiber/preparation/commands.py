@@ -6,15 +6,17 @@ from omegaconf import DictConfig
 
 from fiber.preparation.coco_folder import write_split
 from fiber.preparation.document_frequencies import write_document_frequencies
+from fiber.preparation.packing import pack
 from fiber.preparation.subset import write_subset
 from fiber.preparation.verify import verify_data
 from fiber.utils.errors import UserError
 
 COMMANDS: Mapping[str, Callable[[DictConfig], int | None]] = {
-    "verify": verify_data,
-    "subset": write_subset,
+    "pack": pack,
     "coco-folder": write_split,
     "document-frequencies": write_document_frequencies,
+    "subset": write_subset,
+    "verify": verify_data,
 }
 """By the first word of the command line. What one returns is the status to exit with; None = 0."""
 
