@@ -86,6 +86,9 @@ def joins_modifiers(words: Sequence[TaggedWord], place: int) -> bool:
         place += 1
     if place >= len(words) or not is_modifier(words[place]):
         return False
+    numbers = [words[at].tag is Tag.NUMBER for at in (before, place)]
+    if numbers[0] != numbers[1] or (words[before].text in MATERIALS and words[place].text not in MATERIALS):
+        return False
     after = place + 1
     if after < len(words) and words[after].tag in (Tag.COORDINATION, Tag.COMMA):
         return joins_modifiers(words, after)
