@@ -12,6 +12,7 @@ from fiber.checkpoints.model_configs import build_detector_config, build_model_c
 from fiber.data.grounding_data_module import FineDataConfig
 from fiber.data.pair_data_module import PairDataConfig
 from fiber.data.readers.base import CaptionReader
+from fiber.data.readers.packed import PackedReader
 from fiber.models.config import FusionConfig
 from fiber.models.detector_config import ChannelOrder, CoarserSampling, DetectorConfig
 from fiber.objectives.grounding import GroundingCriterionConfig
@@ -39,6 +40,8 @@ TASKS = (
     *(("fine", task) for task in ("custom", "coco", "lvis", "flickr30k", "refcoco")),
 )
 """Stages with their tasks; of tasks that read the same, the last is meant to try the data on."""
+PACKED = {"packed": ("coarse", "nlvr2"), "packed_questions": ("coarse", "vqa"), "packed_boxes": ("fine", "coco")}
+"""Data whose reader is of the kind that was packed."""
 
 
 def readers(config: DictConfig) -> list[dict[str, Any]]:
@@ -57,6 +60,8 @@ def reader_kind(stage: str, task: str) -> type[Any]:
 
 def suited(option: str) -> tuple[str, str]:
     """The stage and task whose readers a data option names."""
+    if option in PACKED:
+        return PACKED[option]
     data = composed(f"data={option}").data
     kind = reader_class(data.train[0]._target_)
     if isinstance(data.val, ListConfig):
@@ -134,7 +139,9 @@ def test_every_data_set_names_readers_of_its_task_with_arguments_that_they_take(
     for reader in found:
         arguments = {key: value for key, value in reader.items() if key != "_target_"}
         kind = get_object(reader["_target_"])
-        assert issubclass(reader_class(reader["_target_"]), reader_kind(stage, task))
+        assert issubclass(
+            reader_class(reader["_target_"]), PackedReader if option in PACKED else reader_kind(stage, task)
+        )
         inspect.signature(kind).bind(**arguments)
         if (
             "training" in inspect.signature(kind).parameters
