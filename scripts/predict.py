@@ -1,4 +1,4 @@
-"""Predict: python scripts/predict.py task=ground checkpoint=RUN image=cat.jpg text="[a small dog] chases [a cat]" """
+"""Predict: python scripts/predict.py task=answer checkpoint=RUN image=photos text="what color is the cat?" """
 
 import sys
 
@@ -9,17 +9,24 @@ from fiber.inference.predicting import predict
 from fiber.utils.errors import UserError
 from fiber.utils.overrides import quoted
 
+TEXTS = ("checkpoint", "text_file", "classes_file", "inputs", "output")
+LISTS = ("image", "second_image", "phrases", "classes")
+
 
 @hydra.main(config_path="../configs/predict", config_name="predict", version_base="1.3")
 def main(config: DictConfig) -> None:
     try:
-        predict(config)
+        summary = predict(config)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    if summary.broken:
+        sys.exit(1)
 
 
 if __name__ == "__main__":
-    texts = ("text", "checkpoint", "classes_file", "output")
-    sys.argv[1:] = quoted(sys.argv[1:], texts=texts, lists=("image",))
+    if "task=ground" in sys.argv:  # brackets mark phrases
+        sys.argv[1:] = quoted(sys.argv[1:], texts=(*TEXTS, "text"), lists=LISTS)
+    else:
+        sys.argv[1:] = quoted(sys.argv[1:], texts=TEXTS, lists=(*LISTS, "text"))
     main()

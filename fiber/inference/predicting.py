@@ -1,172 +1,159 @@
-"""Predictions for the pictures that a configuration names."""
+"""Predictions for the pictures and texts that a configuration names."""
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from omegaconf import DictConfig
 from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fiber.inference.grounding import GroundingModel
-from fiber.inference.image_files import find_images, output_stems, read_image
-from fiber.inference.results import GroundingResult
-from fiber.utils.configs import build_dataclass, convert, plain
+from fiber.data.readers.base import BrokenImageError
+from fiber.inference.asking import Ask, SeenRequest, build_question
+from fiber.inference.embedding import Embedding
+from fiber.inference.fiber import Fiber
+from fiber.inference.image_files import read_image
+from fiber.inference.prediction import Prediction
+from fiber.inference.prediction_config import DETECTION, PredictionConfig, PredictionTask, prediction_config
+from fiber.inference.prediction_files import (
+    EMBEDDINGS_FILE,
+    LINES_FILE,
+    PredictionFiles,
+    drawing_names,
+    refuse_overwriting,
+)
+from fiber.inference.prediction_requests import PredictionRequest, find_requests
 from fiber.utils.errors import UserError
 
-MAX_PRINTED = 20
-"""Detections of a picture; its files hold all."""
-
-Ask = Callable[[Image.Image], GroundingResult]
+MAX_PRINTED, MAX_LINES = 20, 22
+"""Predictions, and lines of each; the files hold all."""
 
 
-class PredictionTask(StrEnum):
-    """What is asked of a model."""
+class PredictionSummary(NamedTuple):
+    """What came of it."""
 
-    GROUND = "ground"
-    """Boxes for the phrases of a text."""
-    DETECT = "detect"
-    """Boxes for a list of classes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PredictionConfig:
-    """What is asked, of which model, about which pictures; `configs/predict/predict.yaml` key by key."""
-
-    task: PredictionTask
-    checkpoint: str | None
-    image: Sequence[str]
-    text: str | None
-    classes: Sequence[str]
-    classes_file: str | None
-    output: str
-    score_threshold: float
-    max_detections: int
-    short_side: int | None
-    device: str
-
-    def __post_init__(self) -> None:
-        if self.checkpoint is None:
-            raise UserError("checkpoint is missing: give the directory of a run, or a checkpoint in one.")
-        classes = self.classes or self.classes_file is not None
-        if self.task is PredictionTask.GROUND and (self.text is None or classes):
-            raise UserError(
-                "task=ground takes a text and no classes: give text='[a small dog] chases [two black cats]', or choose "
-                "task=detect."
-            )
-        if self.task is PredictionTask.DETECT and (self.text is not None or not classes):
-            raise UserError(
-                "task=detect takes classes and no text: give classes=[person,dog] or classes_file=names.txt, or choose "
-                "task=ground."
-            )
-        if self.classes and self.classes_file is not None:
-            raise UserError(f"classes and classes_file={self.classes_file} are both given: give one of them.")
+    predictions: int
+    """That are written."""
+    broken: tuple[Path, ...]
+    """Pictures that cannot be read."""
 
 
-def predict(config: DictConfig) -> list[GroundingResult]:
-    """Ask, write a JSON file and a drawing per picture, and print what was found.
+def predict(config: DictConfig) -> PredictionSummary:
+    """Ask, write a line and a drawing per prediction, and print the first ones.
+
+    Pictures that cannot be read are left out and named.
 
     Args:
         config: composed from `configs/predict/predict.yaml`.
 
     Raises:
-        UserError: anything in the configuration, the run or the pictures that the user can mend; nothing is written
-            before the model is loaded.
+        UserError: anything in the configuration, the model or the texts that the user can mend, or no picture can be
+            read; nothing is written before the model is loaded.
     """
     settings = prediction_config(config)
-    images = find_images(settings.image)
-    names = read_names(Path(settings.classes_file)) if settings.classes_file is not None else list(settings.classes)
-    outputs = [Path(settings.output) / stem for stem in output_stems(images)]
-    refuse_overwriting(outputs, images)
-    ask = build_question(settings, names)
-    results = []
-    for path, output in zip(images, outputs, strict=True):
-        result = ask(read_image(path))
-        write_result(result, path, output)
-        print("\n".join(report(result, path, output, settings.score_threshold)))
-        results.append(result)
-    return results
-
-
-def prediction_config(config: DictConfig) -> PredictionConfig:
-    """The configuration, a single picture or class as a list of one."""
-    values = plain(config)
-    values["task"] = convert(PredictionTask, values["task"], "task")
-    for key in ("image", "classes"):
-        values[key] = as_texts(values[key])
-    return build_dataclass(PredictionConfig, values, "predict")
-
-
-def as_texts(value: Any) -> list[str]:
-    """None, one value or several as texts."""
-    if value is None:
-        return []
-    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
-
-
-def read_names(path: Path) -> list[str]:
-    """Class names, one per line; blank lines are left out.
-
-    Raises:
-        UserError: there is no such file, it is no text, or it has no name.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"classes_file={path} cannot be read ({error}): give a text file, one name per line."
-        ) from error
-    names = [line.strip() for line in lines if line.strip()]
-    if not names:
-        raise UserError(f"classes_file={path} names nothing: give one name per line.")
-    return names
-
-
-def refuse_overwriting(outputs: Sequence[Path], images: Sequence[Path]) -> None:
-    """Raise `UserError` if a drawing would take the place of a picture."""
-    own = {image.resolve(): image for image in images}
-    for output in outputs:
-        picture = own.get(output.with_name(f"{output.name}.png").resolve())
-        if picture is not None:
-            raise UserError(f"output={output.parent} would overwrite the picture {picture}: give another folder.")
-
-
-def build_question(settings: PredictionConfig, names: Sequence[str]) -> Ask:
-    """Load the model; what is returned asks it about one picture."""
+    requests = find_requests(settings)
+    drawings = drawing_names(settings, requests)
+    folder = Path(settings.output)
+    written = [LINES_FILE, EMBEDDINGS_FILE, *(name for names in drawings for name in names if name is not None)]
+    refuse_overwriting(folder, written, files_read(settings, requests))
     assert settings.checkpoint is not None  # checked by the configuration
-    model = GroundingModel.from_run(
+    model = Fiber.from_pretrained(
         settings.checkpoint,
         device=settings.device,
-        short_side=settings.short_side,
-        score_threshold=settings.score_threshold,
-        max_detections=settings.max_detections,
+        batch_size=settings.batch_size,
+        **settings.settings(DETECTION),
     )
-    if settings.task is PredictionTask.DETECT:
-        classes = model.encode_classes(names)
-        return lambda image: model.detect_one(image, classes)
-    assert settings.text is not None
-    prompt = model.prompt(settings.text)
-    return lambda image: model.ground_one(image, prompt)
+    model.require("embed_image" if settings.task is PredictionTask.EMBED else settings.task.value)
+    ask = build_question(model, settings)
+    broken: dict[Path, str] = {}
+    with PredictionFiles(folder) as files, late_progress() as bar:
+        shown = bar.add_task("predicting", total=len(requests))
+        for row, predictions in answers_to(requests, ask, model.batch_size, broken, bar.console):
+            for prediction, drawing in zip(predictions, drawings[row], strict=True):
+                files.write(requests[row], prediction, drawing)
+                if files.number <= MAX_PRINTED:
+                    print("\n".join(report(requests[row], prediction, folder, drawing)))
+            bar.update(shown, completed=row + 1)
+            if files.number >= MAX_PRINTED and not bar.live.is_started:
+                bar.start()  # not before: what is printed would tear it
+    if not files.number:
+        first = next(iter(broken.values()))
+        raise UserError(f"none of the pictures can be read ({first}): give JPEG or PNG files.")
+    print(closing_line(files.number, len(broken), folder))
+    return PredictionSummary(files.number, tuple(broken))
 
 
-def write_result(result: GroundingResult, image: Path, output: Path) -> None:
-    """Write `output`.json and `output`.png."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    content = {"image": str(image), **result.to_json()}
-    text = json.dumps(content, indent=2, ensure_ascii=False)
-    output.with_name(f"{output.name}.json").write_text(text + "\n", encoding="utf-8")
-    result.draw().save(output.with_name(f"{output.name}.png"))
+def answers_to(
+    requests: Sequence[PredictionRequest], ask: Ask, batch_size: int, broken: dict[Path, str], console: Console
+) -> Iterator[tuple[int, Sequence[Prediction | Embedding]]]:
+    """What the model says, a batch of pictures at a time in memory.
+
+    Args:
+        requests: what is asked.
+        ask: how.
+        batch_size: requests that are asked together.
+        broken: takes up pictures that cannot be read, and why.
+        console: tells of these at once.
+
+    Yields:
+        The place of a request and what is said; requests about broken pictures are left out.
+    """
+    for start in range(0, len(requests), batch_size):
+        seen: dict[int, SeenRequest] = {}
+        for row, request in enumerate(requests[start : start + batch_size], start):
+            images = [picture for path in request.images if (picture := try_reading(path, broken, console)) is not None]
+            if len(images) == len(request.images):
+                seen[row] = SeenRequest(request, tuple(images))
+        if seen:
+            yield from zip(seen, ask(list(seen.values())), strict=True)
 
 
-def report(result: GroundingResult, image: Path, output: Path, score_threshold: float) -> list[str]:
-    """What was found, line by line."""
-    if not result.detections:
-        found = [f"{image}: nothing with a score of {score_threshold} or more (score_threshold)"]
-    else:
-        found = [f"{image}: {len(result.detections)} found"]
-        found += [f"  {one}" for one in result.detections[:MAX_PRINTED]]
-    if len(result.detections) > MAX_PRINTED:
-        found += [f"  and {len(result.detections) - MAX_PRINTED} more"]
-    return [*found, f"  written to {output}.json and {output}.png"]
+def try_reading(path: Path, broken: dict[Path, str], console: Console) -> Image.Image | None:
+    """The picture; None if it cannot be read, which is said once."""
+    try:
+        return read_image(path)
+    except BrokenImageError as error:
+        if path not in broken:
+            broken[path] = str(error)
+            console.print(f"left out: {error}", markup=False, highlight=False, soft_wrap=True)
+        return None
+
+
+@contextmanager
+def late_progress() -> Iterator[Progress]:
+    """A bar on standard error, to be started when it is wanted."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True), redirect_stdout=False, redirect_stderr=False)
+    try:
+        yield bar
+    finally:
+        if bar.live.is_started:
+            bar.stop()
+
+
+def files_read(settings: PredictionConfig, requests: Sequence[PredictionRequest]) -> dict[Path, str]:
+    """Files that the predictions are made from, and the words for each."""
+    keys = ("text_file", "classes_file", "inputs")
+    named = {Path(name): key for key, name in settings.settings(keys).items()}
+    return {image: "picture" for request in requests for image in request.images} | named
+
+
+def report(
+    request: PredictionRequest, prediction: Prediction | Embedding, folder: Path, drawing: str | None
+) -> list[str]:
+    """What is said, line by line."""
+    subject = " and ".join(map(str, request.images)) or request.texts[0]
+    said = str(prediction).splitlines()
+    lines = [f"{subject}: {said[0] if said else ''}", *(f"  {line.strip()}" for line in said[1:MAX_LINES])]
+    if len(said) > MAX_LINES:
+        lines.append(f"  and {len(said) - MAX_LINES} more")
+    return lines if drawing is None else [*lines, f"  drawn in {folder / drawing}"]
+
+
+def closing_line(number: int, broken: int, folder: Path) -> str:
+    """How much is written where."""
+    unprinted = f", of which {MAX_PRINTED} are printed above" if number > MAX_PRINTED else ""
+    left_out = f"; left out: {broken} that cannot be read" if broken else ""
+    return f"{number} prediction{'s' if number > 1 else ''}{unprinted}: {folder / LINES_FILE}{left_out}"

@@ -4,6 +4,8 @@ import re
 from collections.abc import Collection, Sequence
 
 QUOTES = "'\""
+ITEM = re.compile(r"""\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^,\[\]]*?))\s*(?:,|$)""")
+"""Of a list: in quotes, or without commas and brackets."""
 
 
 def quoted(arguments: Sequence[str], *, texts: Collection[str], lists: Collection[str] = ()) -> list[str]:
@@ -14,21 +16,49 @@ def quoted(arguments: Sequence[str], *, texts: Collection[str], lists: Collectio
 
     Args:
         arguments: `key=value` each.
-        texts: keys whose values are text. A value in quotes stays as it is.
-        lists: keys whose values are text unless they are lists, in square brackets.
+        texts: keys whose values are text, unless they are lists of texts in quotes (`["a, b","[c]"]`). A value in
+            quotes stays as it is.
+        lists: keys whose values are text unless they are lists, in square brackets; their items need quotes only for
+            commas and brackets.
     """
 
-    def is_text(key: str, value: str) -> bool:
-        return key in texts or (key in lists and not (value.startswith("[") and value.endswith("]")))
+    def literal(key: str, value: str) -> str:
+        items = list_items(value, bare=key in lists) if key in (*texts, *lists) else None
+        if items is not None:
+            return f"[{','.join(map(in_quotes, items))}]"
+        return quote(value) if key in (*texts, *lists) else value
 
     pairs = [argument.partition("=") for argument in arguments]
-    return [f"{key}={quote(value)}" if is_text(key, value) else key + sign + value for key, sign, value in pairs]
+    return [key + sign + literal(key, value) for key, sign, value in pairs]
+
+
+def list_items(value: str, *, bare: bool) -> list[str] | None:
+    """Items of a list in square brackets, blank ones left out; None if the value is no list.
+
+    Args:
+        value: as it was typed.
+        bare: whether items may do without quotes.
+    """
+    if not (value.startswith("[") and value.endswith("]")):
+        return None
+    content, items, place = value[1:-1], [], 0
+    while place < len(content):
+        item = ITEM.match(content, place)
+        if item is None or (item["bare"] is not None and not bare):
+            return None
+        items.append(item["double"] or item["single"] or item["bare"] or "")
+        place = item.end()
+    return [item for item in items if item]
 
 
 def quote(value: str) -> str:
     """A value in Hydra's quotes, unless it has some."""
-    if not value or (len(value) > 1 and value[0] in QUOTES and value[-1] == value[0]):
-        return value
+    is_quoted = len(value) > 1 and value[0] in QUOTES and value[-1] == value[0]
+    return value if not value or is_quoted else in_quotes(value)
+
+
+def in_quotes(value: str) -> str:
+    """A value in Hydra's quotes."""
     # Backslashes count only before what they could escape: a reference to another key, a quote, the end.
     value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
     value = re.sub(r"(\\*)'", r"\1\1\\'", value)

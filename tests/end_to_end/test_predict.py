@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,10 @@ def call(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[st
 
 def predict(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
     return call([sys.executable, str(ROOT / "scripts" / "predict.py"), *overrides], folder)
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +45,8 @@ def test_phrases_in_brackets_are_asked_for(trained: Path) -> None:
     result = predict(trained, "task=ground", "checkpoint=run", "image=shapes (1).png", text, "score_threshold=0")
     assert result.returncode == 0, result.stderr[-2000:]
     assert "shapes (1).png: " in result.stdout and "outputs/predictions/shapes (1).png" in result.stdout
-    content = json.loads((trained / "outputs/predictions/shapes (1).json").read_text())
-    assert list(content) == ["image", "size", "text", "detections"]
+    (content,) = lines(trained / "outputs/predictions")
+    assert list(content) == ["image", "size", "text", "phrases", "phrase_source", "detections", "drawing"]
     assert (content["size"], content["text"]) == ([128, 128], "a small dog chases two black cats")
     assert (trained / "outputs/predictions/shapes (1).png").is_file()
 
@@ -53,11 +58,25 @@ def test_class_lists_say_how_many_prompts_they_take(trained: Path) -> None:
     result = predict(trained, "checkpoint=run/checkpoints/last.ckpt", "image=*.png", *asked)
     assert result.returncode == 0, result.stderr[-2000:]
     assert "40 classes are asked for in " in result.stdout + result.stderr
-    assert json.loads((trained / "boxes/shapes (1).json").read_text())["classes"] == names
+    assert lines(trained / "boxes")[0]["classes"] == names
+
+
+def test_broken_pictures_show_in_the_exit_code(trained: Path) -> None:
+    (trained / "bad.png").write_bytes(b"no picture")
+    asked = ("task=detect", "checkpoint=run", "classes=[what's red?,traffic light]", "output=some")
+    result = predict(trained, "image=[bad.png,shapes (1).png]", *asked)
+    assert result.returncode == 1
+    assert result.stderr.startswith("left out: bad.png: ") and result.stderr.count("\n") == 1
+    (content,) = lines(trained / "some")
+    assert (content["image"], content["classes"]) == ("shapes (1).png", ["what's red?", "traffic light"])
+    (trained / "bad.png").unlink()
 
 
 def test_wrong_input_ends_in_one_message(trained: Path) -> None:
     result = predict(trained, "task=ground", "checkpoint=run", "image=run/config.yaml", "text=a dog")
     assert result.returncode == 2
-    assert result.stderr.startswith("error: image=run/config.yaml is no picture that can be read")
+    assert result.stderr.splitlines()[-1].startswith("error: none of the pictures can be read (run/config.yaml: ")
+    result = predict(trained, "task=answer", "checkpoint=run", "image=shapes (1).png", "text=what's it? [a], {b}")
+    assert result.returncode == 2
+    assert "run is a model of kind detector, which cannot answer but ground, detect. Train one that" in result.stderr
     assert result.stderr.count("\n") == 1

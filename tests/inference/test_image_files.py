@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from fiber.data.readers.base import BrokenImageError
 from fiber.inference.image_files import find_images, output_stems, read_image
 from fiber.utils.errors import UserError
 
@@ -27,6 +28,9 @@ def test_patterns_give_sorted_files_and_every_file_once(photos: Path) -> None:
     assert names("b.jpg", "*.jpg") == ["b.jpg", "a.jpg"]
     assert names("**/*.jpg") == ["a.jpg", "b.jpg", "deep/c.jpg"]
     assert names("d[1].png") == ["d[1].png"]
+    (photos / "E.JPEG").write_bytes((photos / "a.jpg").read_bytes())
+    assert names(".") == ["E.JPEG", "a.jpg", "b.jpg", "d[1].png"]
+    assert [path.name for path in find_images([str(photos / "a.jpg")] * 2, repeats=True)] == ["a.jpg", "a.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -34,11 +38,12 @@ def test_patterns_give_sorted_files_and_every_file_once(photos: Path) -> None:
     [
         (["absent.jpg"], "absent.jpg does not exist"),
         (["*.gif"], r"\*.gif does not exist"),
-        (["deep"], "deep is a folder: give a pattern, say image='.*deep/\\*.jpg'"),
+        (["empty"], r"empty is a folder without pictures .*say image='.*empty/\*\*/\*.jpg'"),
         ([], "image is missing"),
     ],
 )
 def test_what_names_no_picture_is_an_error(photos: Path, names: list[str], message: str) -> None:
+    (photos / "empty").mkdir()
     with pytest.raises(UserError, match=message):
         find_images([str(photos / name) for name in names])
 
@@ -57,7 +62,7 @@ def test_pictures_come_upright_and_in_rgb(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_picture_is_named(photos: Path) -> None:
-    with pytest.raises(UserError, match=r"notes\.txt is no picture that can be read"):
+    with pytest.raises(BrokenImageError, match=r"notes\.txt: cannot identify"):
         read_image(photos / "notes.txt")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
+from fiber.utils.configs import plain
 from fiber.utils.overrides import quoted, with_command
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "predict"
@@ -36,10 +37,33 @@ def test_quotes_that_hydra_sees_already_are_left() -> None:
     assert quoted(["text='a [dog]'", 'text="a dog"'], texts=["text"]) == ["text='a [dog]'", 'text="a dog"']
 
 
-def test_other_keys_flags_and_lists_stay_as_they_are() -> None:
-    arguments = ["classes=[person,dog]", "--help", "image=[a.jpg,b.jpg]", "text="]
+def test_other_keys_and_flags_stay_as_they_are() -> None:
+    arguments = ["top_k=3", "--help", "text="]
     assert quoted(arguments, texts=["text"], lists=["image"]) == arguments
     assert quoted(["image=a (1).jpg"], texts=["text"], lists=["image"]) == ["image='a (1).jpg'"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("[a.jpg,b.jpg]", ["a.jpg", "b.jpg"]),
+        ("[what's this?, is it {red}]", ["what's this?", "is it {red}"]),
+        ("""["a red, round thing",'[b] or c', 7]""", ["a red, round thing", "[b] or c", "7"]),
+        ("[true,null,${task},]", ["true", "null", "${task}"]),
+        ("[]", []),
+        ("[a] left of [b]", "[a] left of [b]"),
+        ("what is it? [a], {b}", "what is it? [a], {b}"),
+    ],
+)
+def test_items_of_a_list_are_texts(typed: str, expected: list[str] | str) -> None:
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = compose("predict", quoted([f"image={typed}"], texts=(), lists=["image"]))
+    assert plain(config)["image"] == expected
+
+
+def test_where_brackets_mark_phrases_a_list_has_quotes() -> None:
+    assert quoted(["text=[a dog,a cat]"], texts=["text"]) == ["text='[a dog,a cat]'"]
+    assert quoted(["text=[\"[a dog], running\",'a cat']"], texts=["text"]) == ["text=['[a dog], running','a cat']"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,108 @@
+"""What is written about pictures.
+
+predictions.jsonl        a line for each prediction, as soon as it is there
+NAME.png                 its drawing, NAME being the picture's, numbered where it has several
+embeddings.safetensors   of task=embed: `image` N P and `text` M P, whose rows the lines name
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from fiber.inference.embedding import Embedding
+from fiber.inference.image_files import output_stems
+from fiber.inference.prediction import Prediction
+from fiber.inference.prediction_config import PredictionConfig, PredictionTask
+from fiber.inference.prediction_requests import PredictionRequest
+from fiber.utils.errors import UserError
+
+LINES_FILE, EMBEDDINGS_FILE = "predictions.jsonl", "embeddings.safetensors"
+ONE_PER_TEXT = frozenset({PredictionTask.ANSWER, PredictionTask.REASON, PredictionTask.GROUND})
+"""Tasks that say something of each text; the others say one thing of a picture, or of a text."""
+
+
+class PredictionFiles:
+    """Files in one folder, which is made when there is something to write; used in a `with` statement.
+
+    Embeddings are written when it ends, whatever ends it: vectors of a run that is interrupted are there too.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lines: TextIO | None = None
+        self.vectors: dict[str, list[Tensor]] = {}
+        self.number = 0
+        """Of predictions so far."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.lines is not None:
+            self.lines.close()
+        if self.vectors:
+            tensors = {side: torch.stack(vectors) for side, vectors in self.vectors.items()}
+            save_file(tensors, self.folder / EMBEDDINGS_FILE)
+
+    def write(self, request: PredictionRequest, prediction: Prediction | Embedding, drawing: str | None) -> None:
+        """One prediction: its line and its drawing, or its vector.
+
+        Args:
+            request: that was asked.
+            prediction: what the model says.
+            drawing: name of the drawing's file; None draws nothing.
+        """
+        content: dict[str, Any] = {}
+        if request.image is not None:
+            content["image"] = str(request.image)
+        if request.second_image is not None:
+            content["second_image"] = str(request.second_image)
+        if isinstance(prediction, Embedding):
+            side = "image" if prediction.text is None else "text"
+            rows = self.vectors.setdefault(side, [])
+            content |= {"row": len(rows)} if prediction.text is None else {"text": prediction.text, "row": len(rows)}
+            rows.append(prediction.vector)
+        else:
+            content |= prediction.to_json()
+            if drawing is not None:
+                content["drawing"] = drawing
+        if self.lines is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.lines = (self.folder / LINES_FILE).open("w", encoding="utf-8")
+        if drawing is not None and not isinstance(prediction, Embedding):
+            prediction.draw().save(self.folder / drawing)
+        print(json.dumps(content, ensure_ascii=False), file=self.lines, flush=True)
+        self.number += 1
+
+
+def drawing_names(config: PredictionConfig, requests: Sequence[PredictionRequest]) -> list[list[str | None]]:
+    """For each request, a name for the drawing of each prediction; None where nothing is drawn."""
+    counts = [len(one.texts) if config.task in ONE_PER_TEXT else 1 for one in requests]
+    if not config.draw or config.task is PredictionTask.EMBED:
+        return [[None] * count for count in counts]
+    subjects = [one.images[0] for one, count in zip(requests, counts, strict=True) for _ in range(count)]
+    names = iter(output_stems(subjects))
+    return [[f"{next(names)}.png" for _ in range(count)] for count in counts]
+
+
+def refuse_overwriting(folder: Path, names: Sequence[str], read: Mapping[Path, str]) -> None:
+    """Raise `UserError` if what is written would take the place of what is read.
+
+    Args:
+        folder: that is written to.
+        names: of files in it.
+        read: files, and the words for each.
+    """
+    own = {path.resolve(): f"{wording} {path}" for path, wording in read.items()}
+    resolved = folder.resolve()
+    for name in names:
+        if resolved / name in own:
+            raise UserError(f"output={folder} would overwrite the {own[resolved / name]}: give another folder.")
