@@ -65,11 +65,11 @@ def describe_reference(
     check_version(tensors, backbone.query_norm, options)
     kind = find_kind(tensors, options.task)
     fallback = PRETRAINING_TEXT if kind is ModelKind.PRETRAINING else FINE_TUNING_TEXT
-    trained = settings.get("image_size")
+    told, stride = settings.get("image_size"), backbone.image.stride
     return CoarseDescription(
         kind=kind,
         backbone=backbone,
-        image_size=trained if isinstance(trained, int) else backbone.image.window_size * backbone.image.stride,
+        image_size=told if isinstance(told, int) and told % stride == 0 else backbone.image.window_size * stride,
         max_text_length=text_length(options, settings, backbone.text, fallback),
         num_answers=tensors.shape("vqa_classifier.3.weight", 2)[0] if kind is ModelKind.QUESTION_ANSWERING else None,
     )

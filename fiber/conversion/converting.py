@@ -38,7 +38,7 @@ def convert(config: DictConfig) -> KeyReport:
     report = write(settings, output)
     console = Console()
     console.print(report_table(report))
-    console.print(f"written to {output}", soft_wrap=True, highlight=False)
+    console.print(f"written to {output}", soft_wrap=True, highlight=False, markup=False)
     return report
 
 

@@ -1,11 +1,12 @@
 """A model folder from a file in the original's format."""
 
+import logging
 from pathlib import Path
 
 import torch
 
 from fiber.checkpoints.foreign_state import ForeignState
-from fiber.checkpoints.key_report import KeyReport
+from fiber.checkpoints.key_report import KeyReport, examples
 from fiber.checkpoints.model_description import CoarseDescription, ModelDescription, ModelKind
 from fiber.checkpoints.model_folder import ModelParts, write_model_folder
 from fiber.checkpoints.reference_reading import ReferenceModel, read_reference
@@ -17,6 +18,8 @@ from fiber.conversion.recipe import compose_recipe
 from fiber.data.answer_vocabulary import AnswerVocabulary
 from fiber.data.tokenization import TextTokenizer, load_tokenizer
 from fiber.utils.errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 def convert_reference(foreign: ForeignState, settings: ConversionConfig, output: Path) -> KeyReport:
@@ -42,6 +45,8 @@ def convert_reference(foreign: ForeignState, settings: ConversionConfig, output:
     )
     origin, extra = find_origin(foreign, read.report, read.model.state_dict(), description)
     kept = {name: value for name, value in extra.items() if settings.keep_extra and is_kept(name, value)}
+    if lost := tuple(name for name in extra if name not in kept):
+        log.warning("to=reference will not give back %s", examples(lost))
     write_model_folder(parts, output, card=conversion_card(description, read.report))
     write_record(output, read.report, origin, kept)
     return read.report

@@ -155,9 +155,7 @@ def write_pickle(path: Path) -> None:
 @pytest.mark.parametrize("write", [write_text, write_half, write_old_half, write_program, write_archive, write_pickle])
 def test_bytes_that_are_no_checkpoint_are_refused(write: Callable[[Path], None], tmp_path: Path) -> None:
     write(tmp_path / "odd.ckpt")
-    with pytest.raises(
-        UserError, match=r"odd\.ckpt is damaged or no checkpoint \(\w+\): give a checkpoint"
-    ):
+    with pytest.raises(UserError, match=r"odd\.ckpt is damaged or no checkpoint \(\w+\): give a checkpoint"):
         attempt(tmp_path / "odd.ckpt")
 
 
