@@ -12,9 +12,9 @@ from fiber.preparation.verify import verify_data
 from fiber.utils.errors import UserError
 
 COMMANDS: Mapping[str, Callable[[DictConfig], int | None]] = {
-    "pack": pack,
     "coco-folder": write_split,
     "document-frequencies": write_document_frequencies,
+    "pack": pack,
     "subset": write_subset,
     "verify": verify_data,
 }
