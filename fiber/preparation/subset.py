@@ -62,7 +62,10 @@ def choose_all(splits: Sequence[DataSplit], limit: int, seed: int | None) -> lis
     for place, split in enumerate(splits):
         try:
             reader = split.build()
-        except (MissingFileError, UnknownSplitError) as error:
+        except MissingFileError as error:
+            print(f"{split.name} is left out: {error.path} is missing")
+            continue
+        except UnknownSplitError as error:
             print(f"{split.name} is left out: {error}")
             continue
         writer = writer_of(reader)

@@ -378,7 +378,7 @@ def test_missing_images_and_splits_are_passed_over(tmp_path: Path, capsys: pytes
     write_subset(data(tmp_path / "whole", [pairs], absent, output=tmp_path / "small"))
     said = capsys.readouterr().out
     assert "train: 2 of 5 samples of pairs.jsonl" in said
-    assert f"val is left out: {tmp_path / 'whole/val.jsonl'} does not exist" in said
+    assert f"val is left out: {tmp_path / 'whole/val.jsonl'} is missing" in said
 
 
 @pytest.mark.parametrize(
