@@ -18,6 +18,8 @@ class Target(StrEnum):
     """A folder of this library."""
     REFERENCE = "reference"
     """A file of the original."""
+    PROGRAMS = "programs"
+    """`torch.export` programs of a model of this library."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,8 @@ class ConversionConfig:
     task: str | None
     weights: Weights
     image_size: int | None
+    image_height: int | None
+    image_width: int | None
     max_text_length: int | None
     text_heads: int | None
     query_norm: bool | None
@@ -56,6 +60,9 @@ class ConversionConfig:
             raise UserError("give input=FILE_OR_RUN, or image=SWIN_FILE and text=ROBERTA_FILE.")
         if self.input is not None and any(halves):
             raise UserError("input holds both halves of a model: leave image and text out, or input.")
+        for name in ("image_height", "image_width"):
+            if getattr(self, name) is not None and self.to is not Target.PROGRAMS:
+                raise UserError(f"{name}={getattr(self, name)} is for to=programs: leave it out.")
 
     @property
     def described(self) -> DescriptionOptions:

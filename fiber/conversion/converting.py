@@ -1,5 +1,6 @@
 """What `convert_checkpoint.py` does."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -12,11 +13,16 @@ from fiber.checkpoints.run_folder import CONFIG_FILE, find_weights, is_sharded, 
 from fiber.conversion.config import ConversionConfig, Target, read_conversion
 from fiber.conversion.from_halves import convert_halves
 from fiber.conversion.from_reference import convert_reference, rewrite_reference
-from fiber.conversion.from_run import export_run, write_reference
+from fiber.conversion.from_run import export_programs, export_run, write_reference
 from fiber.conversion.report_table import report_table
 from fiber.utils.errors import UserError
 
 EXPECTED = "a checkpoint in the original's format, the directory of a run, or an exported model"
+FROM_OURS: Mapping[Target, Callable[[ConversionConfig, Path], KeyReport]] = {
+    Target.FIBER: export_run,
+    Target.REFERENCE: write_reference,
+    Target.PROGRAMS: export_programs,
+}
 ENDINGS = (".ckpt", ".pth", ".pt")
 """Of files that the original reads."""
 
@@ -45,8 +51,8 @@ def convert(config: DictConfig) -> KeyReport:
 def write(settings: ConversionConfig, output: Path) -> KeyReport:
     """Write the output from whatever the input is."""
     if settings.input is None:
-        if settings.to is Target.REFERENCE:
-            raise UserError("to=reference: published halves are no model of the original; convert them first.")
+        if settings.to is not Target.FIBER:
+            raise UserError(f"to={settings.to}: published halves are no whole model yet: convert them first.")
         return convert_halves(settings, output)
     path = Path(settings.input)
     if not path.exists():
@@ -55,7 +61,9 @@ def write(settings: ConversionConfig, output: Path) -> KeyReport:
         None if is_own(path) else read_foreign_state(path, option="input", expected=EXPECTED, weights=settings.weights)
     )
     if foreign is None or is_own_state(foreign):
-        return write_reference(settings, output) if settings.to is Target.REFERENCE else export_run(settings, output)
+        return FROM_OURS[settings.to](settings, output)
+    if settings.to is Target.PROGRAMS:
+        raise UserError(f"input={path}: programs are made of models of this library. Convert it first, to=fiber.")
     if settings.to is Target.REFERENCE:
         return rewrite_reference(foreign, settings, output)
     return convert_reference(foreign, settings, output)
@@ -89,7 +97,7 @@ def new_output(settings: ConversionConfig) -> Path:
     output = Path(settings.output)
     if settings.to is Target.REFERENCE and output.suffix not in ENDINGS:
         raise UserError(f"output={output}: to=reference writes a file, give a name that ends in .ckpt or .pth.")
-    if output.is_dir() and not any(output.iterdir()) and settings.to is Target.FIBER:
+    if output.is_dir() and not any(output.iterdir()) and settings.to is not Target.REFERENCE:
         return output
     if output.exists():
         raise UserError(f"output={output} exists: give another, or remove it.")

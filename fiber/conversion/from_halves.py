@@ -18,9 +18,9 @@ from fiber.checkpoints.pretrained import (
 from fiber.checkpoints.reference_description import PRETRAINING_TEXT, text_length
 from fiber.checkpoints.reference_record import default_origin, write_record
 from fiber.checkpoints.reference_sizes import COARSE, NamedTensors, roberta_sizes, swin_sizes
-from fiber.conversion.card import conversion_card
 from fiber.conversion.config import ConversionConfig
 from fiber.conversion.from_reference import fitting_answers, fitting_tokenizer
+from fiber.conversion.origin_text import described_origin
 from fiber.conversion.recipe import compose_recipe
 from fiber.models.config import FusionConfig
 from fiber.models.pretraining_model import FiberForPretraining
@@ -63,9 +63,8 @@ def convert_halves(settings: ConversionConfig, output: Path) -> KeyReport:
         fresh=tuple(name for name in model.state_dict() if name not in loaded),
     )
     recipe = compose_recipe(description, tokenizer_path=settings.tokenizer.path, folder=output)
-    write_model_folder(
-        ModelParts(model, description, tokenizer, None, recipe), output, card=conversion_card(description, report)
-    )
+    parts = ModelParts(model, description, tokenizer, None, recipe)
+    write_model_folder(parts, output, origin=described_origin(report))
     write_record(output, report, default_origin(description), {})
     return report
 

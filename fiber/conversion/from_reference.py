@@ -11,8 +11,8 @@ from fiber.checkpoints.model_description import CoarseDescription, ModelDescript
 from fiber.checkpoints.model_folder import ModelParts, write_model_folder
 from fiber.checkpoints.reference_reading import ReferenceModel, read_reference
 from fiber.checkpoints.reference_record import find_origin, is_kept, original_content, write_record
-from fiber.conversion.card import conversion_card
 from fiber.conversion.config import ConversionConfig
+from fiber.conversion.origin_text import described_origin
 from fiber.conversion.original_settings import original_settings
 from fiber.conversion.recipe import compose_recipe
 from fiber.data.answer_vocabulary import AnswerVocabulary
@@ -47,7 +47,7 @@ def convert_reference(foreign: ForeignState, settings: ConversionConfig, output:
     kept = {name: value for name, value in extra.items() if settings.keep_extra and is_kept(name, value)}
     if lost := tuple(name for name in extra if name not in kept):
         log.warning("to=reference will not give back %s", examples(lost))
-    write_model_folder(parts, output, card=conversion_card(description, read.report))
+    write_model_folder(parts, output, origin=described_origin(read.report))
     write_record(output, read.report, origin, kept)
     return read.report
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import torch
 
 from fiber.checkpoints.key_report import KeyReport
-from fiber.checkpoints.model_folder import ModelParts, write_model_folder
 from fiber.checkpoints.model_kinds import original_names
 from fiber.checkpoints.reference_record import default_origin, original_content, read_record, write_record
-from fiber.conversion.card import conversion_card
 from fiber.conversion.config import ConversionConfig
 from fiber.conversion.original_settings import obstacles, original_settings
 from fiber.inference.model_loading import load_model
+from fiber.inference.programs import write_programs
+from fiber.inference.publishing import save_model
 from fiber.utils.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -28,12 +28,25 @@ def export_run(settings: ConversionConfig, output: Path) -> KeyReport:
     assert settings.input is not None
     loaded = load_model(settings.input)
     report = KeyReport(source=settings.input, loaded=tuple(loaded.model.state_dict()))
-    parts = ModelParts(loaded.model, loaded.description, loaded.tokenizer, loaded.answers, loaded.recipe)
-    write_model_folder(parts, output, card=conversion_card(loaded.description, report))
+    save_model(loaded, output)
     record = read_record(loaded.folder)
     origin, extra = record or (default_origin(loaded.description), {})
     write_record(output, report, origin, extra if settings.keep_extra else {})
     return report
+
+
+def export_programs(settings: ConversionConfig, output: Path) -> KeyReport:
+    """Write a model as programs that run without this library.
+
+    Raises:
+        UserError: as `write_programs`, or the model cannot be loaded.
+    """
+    refuse_foreign_options(settings)
+    assert settings.input is not None
+    loaded = load_model(settings.input)
+    files = write_programs(loaded, output, height=settings.image_height, width=settings.image_width)
+    log.info("programs: %s", ", ".join(file.name for file in files))
+    return KeyReport(source=settings.input, loaded=tuple(loaded.model.state_dict()))
 
 
 def write_reference(settings: ConversionConfig, output: Path) -> KeyReport:

@@ -7,35 +7,21 @@ from tempfile import TemporaryDirectory
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 
-from fiber.checkpoints.model_card import model_card
-from fiber.checkpoints.model_folder import ModelParts, write_model_folder
+from fiber.checkpoints.model_folder import METRICS_FILE, ModelParts, write_model_folder
 from fiber.inference.model_loading import LoadedModel
 from fiber.utils.errors import UserError
 
-METRICS_FILE = "metrics.json"
-"""Of a run, and of a model exported from one."""
 
-
-def save_model(loaded: LoadedModel, folder: Path, *, origin: str | None = None) -> None:
+def save_model(loaded: LoadedModel, folder: Path, *, origin: str = "Trained with this library.") -> None:
     """Write a model folder with a card that shows the recipe and what the run measured.
 
     Args:
         loaded: the model.
         folder: made if it does not exist.
-        origin: of the weights, a sentence for the card; None = trained by the library.
+        origin: of the weights, a sentence for the card.
     """
-    metrics = read_metrics(loaded.folder)
-    card = model_card(
-        loaded.description,
-        loaded.recipe,
-        num_parameters=sum(parameter.numel() for parameter in loaded.model.parameters()),
-        origin=origin or "Trained with this library.",
-        metrics=metrics,
-    )
     parts = ModelParts(loaded.model, loaded.description, loaded.tokenizer, loaded.answers, loaded.recipe)
-    write_model_folder(parts, folder, card=card)
-    if metrics:
-        (folder / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + "\n")
+    write_model_folder(parts, folder, origin=origin, metrics=read_metrics(loaded.folder))
 
 
 def read_metrics(folder: Path) -> dict[str, float]:

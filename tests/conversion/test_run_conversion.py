@@ -96,3 +96,15 @@ def test_two_published_halves_become_a_model_to_train(tiny_config: FusionConfig,
     assert "backbone.image.blocks.5.cross_attention.gate" in report.fresh
     with pytest.raises(UserError, match="give input=FILE_OR_RUN, or image=SWIN_FILE and text=ROBERTA_FILE"):
         convert(converting(f"image={tmp_path / 'swin.bin'}", f"output={tmp_path / 'more'}"))
+
+
+def test_programs_are_made_of_models_that_embed(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", "stage=coarse", "task=retrieval")
+    convert(converting(f"input={run}", f"output={tmp_path / 'programs'}", "to=programs"))
+    names = sorted(file.name for file in (tmp_path / "programs").iterdir())
+    assert names == ["image_encoder.pt2", "text_encoder.pt2", "tokenizer.json"]
+    other = write_run(tmp_path / "other", "stage=coarse", "task=nlvr2")
+    with pytest.raises(UserError, match=r"is a model for visual reasoning: programs are made of models that embed"):
+        convert(converting(f"input={other}", f"output={tmp_path / 'none'}", "to=programs"))
+    with pytest.raises(UserError, match="image_width=64 is for to=programs"):
+        convert(converting(f"input={run}", f"output={tmp_path / 'none'}", "image_width=64"))

@@ -35,5 +35,5 @@ def write_model(folder: Path, kind: ModelKind) -> Path:
         num_answers=len(ANSWERS) if answers else None,
     )
     recipe = OmegaConf.create({"stage": {"name": "coarse"}})
-    write_model_folder(ModelParts(model, description, inputs.tokenizer, answers, recipe), folder, card="")
+    write_model_folder(ModelParts(model, description, inputs.tokenizer, answers, recipe), folder, origin="Made for a test.")
     return folder
