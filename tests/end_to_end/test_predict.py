@@ -73,9 +73,6 @@ def test_broken_pictures_show_in_the_exit_code(trained: Path) -> None:
 
 
 def test_wrong_input_ends_in_one_message(trained: Path) -> None:
-    result = predict(trained, "task=ground", "checkpoint=run", "image=run/config.yaml", "text=a dog")
-    assert result.returncode == 2
-    assert result.stderr.splitlines()[-1].startswith("error: none of the pictures can be read (run/config.yaml: ")
     result = predict(trained, "task=answer", "checkpoint=run", "image=shapes (1).png", "text=what's it? [a], {b}")
     assert result.returncode == 2
     assert "run is a model of kind detector, which cannot answer but ground, detect. Train one that" in result.stderr
