@@ -31,8 +31,8 @@ class ChosenSamples(NamedTuple, Generic[ReaderT]):
 def choose_samples(reader: Reader, max_samples: int, *, seed: int | None) -> list[int]:
     """Choose samples whose image files are there.
 
-    Sentences about a picture of Flickr30k Entities, and samples of a row of an Arrow table, stay together. Of every part
-    of a joined Karpathy split (`train+restval`) there is a sample, without which the file would lack the split.
+    Sentences about a picture of Flickr30k Entities, and samples of a row of an Arrow table, stay together. Of every
+    part of a joined Karpathy split (`train+restval`) there is a sample, without which the file would lack the split.
 
     Args:
         reader: of all samples.
