@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONFIGS = {
     "train.py": ("", "train"),
     "evaluate.py": ("", "evaluate"),
@@ -61,12 +61,33 @@ def commands(page: str) -> list[Command]:
     lines += re.findall(r"`([^`\n]*)`", text)
     for short, whole in shorthands.items():
         lines += [f"{whole} {rest}" for rest in re.findall(rf"\b{short} `([^`]*)`", text)]
+    lines = [line for written in lines for line in expanded(written, variables(blocks))]
     return list(dict.fromkeys(found for line in lines for found in parse(line)))
 
 
+def variables(blocks: Sequence[str]) -> dict[str, list[str]]:
+    """Values of the shell's variables: one of an assignment, all of a loop."""
+    text = "\n".join(blocks).replace("\\\n", " ")
+    assigned = {name: [value] for name, value in re.findall(r'^(\w+)="([^"]*)"$', text, flags=re.MULTILINE)}
+    looped = {name: values.split() for name, values in re.findall(r"^for (\w+) in ([^;]*);", text, flags=re.MULTILINE)}
+    return assigned | looped
+
+
+def expanded(line: str, values: Mapping[str, Sequence[str]]) -> list[str]:
+    """A line for every value of the variables in it."""
+    if re.match(r'\w+="', line):  # an assignment
+        return []
+    lines = [line]
+    for name, options in values.items():
+        lines = [re.sub(rf"\${name}\b", lambda _, option=option: option, one) for one in lines for option in options]
+    return list(dict.fromkeys(lines))
+
+
 def parse(line: str) -> Iterator[Command]:
-    """The call of a script that a line makes."""
+    """The calls of scripts that a line makes."""
     words = shlex.split(line, comments=True)
     for place, word in enumerate(words):
         if word.startswith("scripts/") and place > 0:
-            yield Command(word.removeprefix("scripts/"), tuple(words[place + 1 :]))
+            rest = words[place + 1 :]
+            end = next((place for place, other in enumerate(rest) if other in ("&&", "|", ";")), len(rest))
+            yield Command(word.removeprefix("scripts/"), tuple(rest[:end]))
