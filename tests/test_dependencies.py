@@ -9,10 +9,16 @@ import pytest
 ROOT = Path(__file__).parents[1]
 BELOW: dict[str, set[str]] = {
     "models": set(),
+    "detection": {"models"},
     "data": {"detection"},
     "generation": {"models"},
     "objectives": {"models", "detection", "generation"},
     "evaluation": {"models", "objectives", "data"},
+    "checkpoints": {"models", "generation", "data"},
+    "inference": {"models", "detection", "generation", "data", "evaluation", "checkpoints"},
+    "conversion": {"models", "data", "checkpoints", "inference"},
+    "tasks": {"models", "detection", "generation", "data", "objectives", "evaluation", "checkpoints", "inference"},
+    "preparation": {"data", "evaluation", "tasks"},
 }
 """What each may import besides itself and `utils`."""
 
