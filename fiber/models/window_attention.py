@@ -100,7 +100,8 @@ class WindowAttention(nn.Module):
         index: Tensor = self.position_index  # type: ignore[assignment]
         if window != (self.window_size, self.window_size):
             index = relative_position_index(*window, self.table_side).to(index.device)
-        return self.relative_position_bias[index].permute(2, 0, 1)
+        # Dense, since a GPU's fused kernels take no other mask.
+        return self.relative_position_bias[index].permute(2, 0, 1).contiguous()
 
     def attend_windows(self, x: Tensor, window: tuple[int, int], shift: tuple[int, int]) -> Tensor:
         """Attention of a padded and rolled map, B H W C -> B H W C."""

@@ -9,6 +9,8 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
 
 from fiber.data.tokenization import TextTokenizer
 from fiber.models.fusion_backbone import FusionBackbone
@@ -64,6 +66,19 @@ class TrainingTask(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         return configure_optimizer(self.model, self.optimization)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the norm of all gradients together.
+
+        Lightning's own refuses fused optimisers in mixed precision, because of a gradient scaler that bfloat16 lacks.
+        """
+        if gradient_clip_val is not None:
+            clip_grad_norm_([value for group in optimizer.param_groups for value in group["params"]], gradient_clip_val)
 
     def on_train_start(self) -> None:
         # The checkpoint of a run that its plateau has ended, given to be resumed: there is nothing left to do.

@@ -152,3 +152,34 @@ def test_a_run_that_has_ended_is_not_trained_further_when_resumed(tmp_path: Path
     resumed = Task(FOUND)
     assert fit(resumed, tmp_path, resume=path).global_step == 12
     assert resumed.rates == []
+
+
+class FusedTask(Task):
+    """With the optimiser of a GPU."""
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(self.parameters(), lr=0.1, fused=True)
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.norms = [parameter.grad.norm() for parameter in self.parameters() if parameter.grad is not None]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("precision", ["bf16-mixed", "32-true"])
+def test_gradients_of_a_fused_optimizer_are_clipped(tmp_path: Path, precision: Any) -> None:
+    task = FusedTask(())
+    torch.nn.init.constant_(task.model.bias, 100.0)
+    trainer = pl.Trainer(
+        max_steps=1,
+        gradient_clip_val=0.5,
+        precision=precision,
+        limit_val_batches=0,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+    )
+    trainer.fit(task, loader())
+    assert float(torch.stack(task.norms).norm()) == pytest.approx(0.5, rel=1e-3)
