@@ -6,6 +6,7 @@ from omegaconf import OmegaConf
 
 from fiber.checkpoints.model_description import CoarseDescription, ModelKind
 from fiber.checkpoints.model_folder import ModelParts, write_model_folder
+from fiber.checkpoints.model_kinds import COARSE_KINDS
 from fiber.data.answer_vocabulary import AnswerVocabulary
 from fiber.models.config import FusionConfig, RobertaConfig, SwinConfig
 
@@ -34,6 +35,7 @@ def write_model(folder: Path, kind: ModelKind) -> Path:
         max_text_length=TEXT_LENGTH,
         num_answers=len(ANSWERS) if answers else None,
     )
-    recipe = OmegaConf.create({"stage": {"name": "coarse"}})
-    write_model_folder(ModelParts(model, description, inputs.tokenizer, answers, recipe), folder, origin="Made for a test.")
+    recipe = OmegaConf.create({"stage": {"name": "coarse"}, "task": {"name": COARSE_KINDS[kind].task}})
+    parts = ModelParts(model, description, inputs.tokenizer, answers, recipe)
+    write_model_folder(parts, folder, origin="Made for a test.")
     return folder
