@@ -1,8 +1,8 @@
 """Operations and live memory of whatever runs, operation by operation."""
 
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +16,21 @@ COUNTED: dict[Any, Callable[..., int]] = {
     **flop_registry,
     **{operation: shape_wrapper(count) for operation, count in FURTHER_OPERATIONS.items()},  # type: ignore[no-untyped-call]
 }
+META = torch.device("meta")
+SLOW_TO_SIMULATE = frozenset(
+    (
+        torch.ops.aten.native_layer_norm.default,
+        torch.ops.aten.native_layer_norm_backward.default,
+        torch.ops.aten.native_dropout.default,
+        torch.ops.aten.native_dropout_backward.default,
+        torch.ops.aten.addmm.default,
+        torch.ops.aten.gelu.default,
+        torch.ops.aten.gelu_backward.default,
+        torch.ops.aten.roll.default,
+        torch.ops.aten.sum.dim_IntList,
+    )
+)
+"""Operations whose sizes take PyTorch a millisecond to find, and of which a model has hundreds alike."""
 GPU_BLOCK = 512
 """Bytes that CUDA's caching allocator rounds up to."""
 
@@ -40,6 +55,8 @@ class OperationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Bytes."""
         self.peak = 0
         """Largest `live` so far; may be set back."""
+        self.sizes: dict[Hashable, list[Any]] = {}
+        """Of the outputs of slow operations, by their inputs."""
         self.storages: dict[int, weakref.ref[torch.UntypedStorage]] = {}
 
     def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None) -> Any:
@@ -48,6 +65,8 @@ class OperationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
             output = args[0].new_zeros((self.num_found, args[0].dim()), dtype=torch.int64)
         elif self.num_found and func is torch.ops.aten._local_scalar_dense.default:
             return args[0].dtype != torch.bool  # nothing has ended; of steps there has been one
+        elif self.num_found and func in SLOW_TO_SIMULATE:
+            output = self.simulated_output(func, args, kwargs)
         else:
             output = func(*args, **kwargs)
         count = COUNTED.get(func._overloadpacket)
@@ -56,6 +75,16 @@ class OperationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for tensor in tensors_of(output):
             self.watch(tensor)
         self.peak = max(self.peak, self.live + workspace(func, args, output))
+        return output
+
+    def simulated_output(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Outputs of the sizes that the first call with such inputs had."""
+        key = (func, *map(signature, args), *((name, signature(value)) for name, value in kwargs.items()))
+        if key in self.sizes:
+            made = [empty(part) for part in self.sizes[key]]
+            return tuple(made) if len(made) > 1 else made[0]
+        output = func(*args, **kwargs)
+        self.sizes[key] = [signature(part) for part in (output if isinstance(output, tuple) else (output,))]
         return output
 
     def watch(self, tensor: Tensor) -> None:
@@ -72,6 +101,29 @@ class OperationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.live -= size
 
         self.storages[key] = weakref.ref(storage, forget)
+
+
+class TensorSizes(NamedTuple):
+    """What of a tensor decides about the outputs of an operation."""
+
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+    dtype: torch.dtype
+
+
+def signature(value: Any) -> Hashable:
+    """An argument without the values in it."""
+    if isinstance(value, Tensor):
+        return TensorSizes(tuple(value.shape), value.stride(), value.dtype)
+    hashable: Hashable = tuple(value) if isinstance(value, list) else value
+    return hashable
+
+
+def empty(sizes: TensorSizes | None) -> Tensor | None:
+    """A tensor without values; None stays None."""
+    if sizes is None:
+        return None
+    return torch.empty_strided(sizes.size, sizes.stride, dtype=sizes.dtype, device=META)
 
 
 def tensors_of(output: Any) -> Iterator[Tensor]:
