@@ -82,17 +82,8 @@ def class_prompt(classes: Sequence[str | ClassPrompt], *, clean: bool = True) ->
     return Prompt(text, tuple(spans))
 
 
-def phrase_prompt(phrases: Sequence[str]) -> Prompt:
-    """Free phrases joined by `SEPARATOR`, one label per phrase; used as they are.
-
-    Raises:
-        UserError: a phrase is blank.
-    """
-    return class_prompt(phrases, clean=False)
-
-
 def bracketed_phrases(marked: str) -> Prompt:
-    """A caption whose phrases are marked by square brackets, which do not stay in the text.
+    """A text whose phrases are marked by square brackets, which do not stay in it.
 
     Args:
         marked: for instance `[a small dog] chases [two cats]`.
@@ -109,11 +100,11 @@ def bracketed_phrases(marked: str) -> Prompt:
             start = None
         elif character in "[]":
             fault = "opens inside another" if character == "[" else "closes no phrase"
-            raise UserError(f"caption {marked!r}: the '{character}' at character {place} {fault}: write [a small dog].")
+            raise UserError(f"text {marked!r}: the '{character}' at character {place} {fault}: write [a small dog].")
         else:
             text += character
     if start is not None:
-        raise UserError(f"caption {marked!r}: a '[' is not closed: write [a small dog].")
+        raise UserError(f"text {marked!r}: a '[' is not closed: write [a small dog].")
     return Prompt(text, tuple(spans))
 
 

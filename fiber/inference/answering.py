@@ -12,8 +12,9 @@ from PIL import Image
 
 from fiber.data.answer_vocabulary import AnswerVocabulary
 from fiber.inference.answer_drawing import Bar, draw_answers
-from fiber.inference.coarse_input import CoarseInput, EncodedImages, Images, Texts, list_texts
-from fiber.inference.coarse_predictor import CoarsePredictor, aligned
+from fiber.inference.arguments import TextList, Texts, aligned, list_texts
+from fiber.inference.coarse_input import CoarseInput, ImageList, Images
+from fiber.inference.coarse_predictor import CoarsePredictor
 from fiber.inference.results import SCORE_DIGITS
 from fiber.models.question_answering_model import FiberForQuestionAnswering
 from fiber.utils.errors import UserError
@@ -93,13 +94,9 @@ class Answerer(CoarsePredictor):
     @overload
     def answer(self, images: Image.Image, questions: str, top_k: int = 5) -> AnswerResult: ...
     @overload
-    def answer(
-        self, images: Sequence[Image.Image] | EncodedImages, questions: Texts, top_k: int = 5
-    ) -> list[AnswerResult]: ...
+    def answer(self, images: ImageList, questions: Texts, top_k: int = 5) -> list[AnswerResult]: ...
     @overload
-    def answer(
-        self, images: Image.Image, questions: list[str] | tuple[str, ...], top_k: int = 5
-    ) -> list[AnswerResult]: ...
+    def answer(self, images: Image.Image, questions: TextList, top_k: int = 5) -> list[AnswerResult]: ...
     def answer(self, images: Images, questions: Texts, top_k: int = 5) -> AnswerResult | list[AnswerResult]:
         """The most probable answers.
 

@@ -4,7 +4,6 @@ captioner = Captioner(model, CoarseInput(description, tokenizer, "cpu"), descrip
 print(captioner.caption(Image.open("cat.jpg"), num_beams=3))
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, overload
 from zlib import crc32
@@ -16,7 +15,8 @@ from fiber.generation.caption_decoder import CaptionDecoder
 from fiber.generation.caption_generator import CaptionGenerator, GenerationConfig
 from fiber.generation.vocabulary import CaptionVocabulary
 from fiber.inference.answer_drawing import draw_answers
-from fiber.inference.coarse_input import CoarseInput, EncodedImages, Images
+from fiber.inference.arguments import batches
+from fiber.inference.coarse_input import CoarseInput, ImageList, Images
 from fiber.inference.coarse_predictor import CoarsePredictor
 from fiber.models.captioning_model import FiberForCaptioning
 from fiber.utils.configs import build_dataclass
@@ -75,9 +75,7 @@ class Captioner(CoarsePredictor):
     @overload
     def caption(self, images: Image.Image, *, seed: int = 0, **overrides: Any) -> CaptionResult: ...
     @overload
-    def caption(
-        self, images: Sequence[Image.Image] | EncodedImages, *, seed: int = 0, **overrides: Any
-    ) -> list[CaptionResult]: ...
+    def caption(self, images: ImageList, *, seed: int = 0, **overrides: Any) -> list[CaptionResult]: ...
     @torch.no_grad()
     def caption(self, images: Images, *, seed: int = 0, **overrides: Any) -> CaptionResult | list[CaptionResult]:
         """One caption per picture.
@@ -97,12 +95,12 @@ class Captioner(CoarsePredictor):
         generator = CaptionGenerator(self.overridden(overrides), self.vocabulary, seed=seed)
         encoded = self.encode_images(images)
         results = []
-        for rows in self.batches(len(encoded)):
-            pictures = encoded.images[rows]
+        for rows in batches(len(encoded), self.batch_size):
+            some = encoded.images[rows]
             decoder = CaptionDecoder(self.model, self.model.read_trunk(encoded.trunk[rows]))
-            captions = generator.generate(decoder, [crc32(picture.tobytes()) for picture in pictures])
+            captions = generator.generate(decoder, [crc32(image.tobytes()) for image in some])
             written = [self.inputs.tokenizer.decode(one) for [one] in captions.words(self.vocabulary)]
-            results += [CaptionResult(*pair) for pair in zip(pictures, written, strict=True)]
+            results += [CaptionResult(*pair) for pair in zip(some, written, strict=True)]
         return results[0] if isinstance(images, Image.Image) else results
 
     def overridden(self, overrides: dict[str, Any]) -> GenerationConfig:

@@ -3,8 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +15,6 @@ from fiber.data.tokenization import TextTokenizer, TokenizedText
 from fiber.data.transforms import ResizeTransform
 from fiber.detection.token_budget import SPECIAL_TOKENS
 from fiber.models.trunks import ImageTrunk
-from fiber.utils.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +32,8 @@ class EncodedImages:
         return len(self.images)
 
 
-Images = Image.Image | Sequence[Image.Image] | EncodedImages
-Texts = str | list[str] | tuple[str, ...]
+ImageList = Sequence[Image.Image] | EncodedImages
+Images = Image.Image | ImageList
 
 
 class CoarseInput:
@@ -70,52 +67,3 @@ class CoarseInput:
                 )
         ids, mask, content = self.tokenizer.encode(texts, self.max_text_length)
         return TokenizedText(ids.to(self.device), mask.to(self.device), content.to(self.device))
-
-
-def list_images(images: Any, name: str = "images") -> tuple[Image.Image, ...]:
-    """One picture or several as RGB.
-
-    Args:
-        images: what a caller gave.
-        name: of the argument, for messages.
-
-    Raises:
-        UserError: there is none, or something else is among them.
-    """
-    several = isinstance(images, Sequence) and not isinstance(images, str)
-    given = list(images) if several else [images]
-    if not given:
-        raise UserError(f"{name} is empty: give one picture at least.")
-    for place, image in enumerate(given):
-        where = f"{name}[{place}]" if several else name
-        if isinstance(image, str | Path):
-            raise UserError(f"{where} is the path {str(image)!r}: open the picture with PIL.Image.open.")
-        if not isinstance(image, Image.Image):
-            raise UserError(
-                f"{where} is of type {type(image).__name__}: give a picture of PIL, or a list of them "
-                "(PIL.Image.fromarray makes one of an array)."
-            )
-    return tuple(image.convert("RGB") for image in given)
-
-
-def list_texts(texts: Any, name: str) -> tuple[str, ...]:
-    """One text or several as they are.
-
-    Args:
-        texts: what a caller gave.
-        name: of the argument, for messages.
-
-    Raises:
-        UserError: there is none, one is blank, or something else is among them.
-    """
-    several = isinstance(texts, Sequence) and not isinstance(texts, str)
-    given = list(texts) if several else [texts]
-    if not given:
-        raise UserError(f"{name} is empty: give one text at least.")
-    for place, text in enumerate(given):
-        where = f"{name}[{place}]" if several else name
-        if not isinstance(text, str):
-            raise UserError(f"{where} is of type {type(text).__name__}: give a text, or a list of them.")
-        if not text.strip():
-            raise UserError(f"{where} is blank: give some words.")
-    return tuple(given)

@@ -1,14 +1,14 @@
 """What the predictors of the coarse stage share. Axes: B pairs of a pass, K all pairs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from fiber.inference.coarse_input import CoarseInput, EncodedImages, Images, list_images
+from fiber.inference.arguments import batches, list_images, require_batch_size
+from fiber.inference.coarse_input import CoarseInput, EncodedImages, Images
 from fiber.models.fusion_backbone import FusionBackbone
 from fiber.models.trunks import ImageTrunk, TextTrunk
-from fiber.utils.errors import UserError
 
 
 class CoarsePredictor:
@@ -24,11 +24,9 @@ class CoarsePredictor:
     """
 
     def __init__(self, backbone: FusionBackbone, inputs: CoarseInput, *, batch_size: int = 16) -> None:
-        if batch_size < 1:
-            raise UserError(f"batch_size={batch_size}: give 1 or more.")
         self.backbone = backbone
         self.inputs = inputs
-        self.batch_size = batch_size
+        self.batch_size = require_batch_size(batch_size)
 
     @torch.no_grad()
     def encode_images(self, images: Images, *, name: str = "images") -> EncodedImages:
@@ -43,15 +41,19 @@ class CoarsePredictor:
         """
         if isinstance(images, EncodedImages):
             return images
-        pictures = list_images(images, name)
-        parts = [self.backbone.encode_image(self.inputs.pixels(pictures[rows])) for rows in self.batches(len(pictures))]
-        return EncodedImages(pictures, ImageTrunk.concatenate(parts))
+        rgb = list_images(images, name)
+        parts = [
+            self.backbone.encode_image(self.inputs.pixels(rgb[rows])) for rows in batches(len(rgb), self.batch_size)
+        ]
+        return EncodedImages(rgb, ImageTrunk.concatenate(parts))
 
     @torch.no_grad()
     def encode_texts(self, texts: Sequence[str]) -> TextTrunk:
         """Texts below the fusion, one at least."""
         text = self.inputs.texts(texts)
-        parts = [self.backbone.encode_text(text.ids[rows], text.mask[rows]) for rows in self.batches(len(texts))]
+        parts = [
+            self.backbone.encode_text(text.ids[rows], text.mask[rows]) for rows in batches(len(texts), self.batch_size)
+        ]
         return TextTrunk.concatenate(parts)
 
     @torch.no_grad()
@@ -74,28 +76,7 @@ class CoarsePredictor:
             K ..., on the CPU.
         """
         parts = []
-        for rows in self.batches(len(pairs)):
+        for rows in batches(len(pairs), self.batch_size):
             images, texts = torch.tensor(pairs[rows], device=self.inputs.device).unbind(1)
             parts.append(head(image[images], text[texts]).cpu())
         return torch.cat(parts)
-
-    def batches(self, num_rows: int) -> Iterator[slice]:
-        """Rows that go through the model together."""
-        for start in range(0, num_rows, self.batch_size):
-            yield slice(start, start + self.batch_size)
-
-
-def aligned(**counts: int) -> list[tuple[int, ...]]:
-    """What belongs to each of K questions: for every kind of thing its place, which is 0 throughout if there is one.
-
-    Args:
-        counts: how many there are of each kind, 1 or K.
-
-    Raises:
-        UserError: the numbers do not go together.
-    """
-    total = max(counts.values())
-    if any(count not in (1, total) for count in counts.values()):
-        given = ", ".join(f"{count} {name}" for name, count in counts.items())
-        raise UserError(f"{given}: give one for all, or as many of each.")
-    return [tuple(place if count == total else 0 for count in counts.values()) for place in range(total)]

@@ -16,10 +16,12 @@ from fiber.checkpoints.model_description import CoarseDescription, ModelDescript
 from fiber.checkpoints.model_kinds import COARSE_KINDS
 from fiber.data.tokenization import TextTokenizer
 from fiber.inference.answering import Answerer, AnswerResult
+from fiber.inference.arguments import TextList, Texts
 from fiber.inference.captioning import Captioner, CaptionResult
-from fiber.inference.coarse_input import CoarseInput, EncodedImages, Images, Texts
+from fiber.inference.coarse_input import CoarseInput, ImageList, Images
+from fiber.inference.detector_encodings import ClassList, DetectorImageList, DetectorImages
 from fiber.inference.devices import choose_device
-from fiber.inference.grounding import ClassList, EncodedPictures, Grounder, Phrases
+from fiber.inference.grounding import Grounder, Phrases
 from fiber.inference.matching import Matcher, MatchResult
 from fiber.inference.model_loading import LoadedModel, load_model
 from fiber.inference.publishing import push_model, save_model
@@ -34,10 +36,6 @@ from fiber.utils.errors import UserError
 
 Predictor = Matcher | Answerer | Reasoner | Captioner | Grounder
 P = TypeVar("P", Matcher, Answerer, Reasoner, Captioner, Grounder)
-TextList = list[str] | tuple[str, ...]
-Pictures = Sequence[Image.Image] | EncodedImages
-Scenes = Sequence[Image.Image] | EncodedPictures
-"""What a detector is shown."""
 
 VERBS: Mapping[ModelKind, tuple[str, ...]] = {
     ModelKind.PRETRAINING: ("embed_image", "embed_text", "match"),
@@ -149,7 +147,7 @@ class Fiber:
             images: one, or several.
 
         Returns:
-            `EncodedImages`, or `EncodedPictures` of a detector; they count as several pictures, even if there is one.
+            `EncodedImages`, of a detector `EncodedDetectorImages`; they count as several, even if there is one.
         """
         return self.predictor.encode_images(images)
 
@@ -164,7 +162,7 @@ class Fiber:
     @overload
     def match(self, images: Image.Image, texts: Texts) -> MatchResult: ...
     @overload
-    def match(self, images: Pictures, texts: Texts) -> list[MatchResult]: ...
+    def match(self, images: ImageList, texts: Texts) -> list[MatchResult]: ...
     def match(self, images: Images, texts: Texts) -> MatchResult | list[MatchResult]:
         """As `Matcher.match`: every picture with every text, one result per picture."""
         return self.able(Matcher, "match").match(images, texts)
@@ -172,7 +170,7 @@ class Fiber:
     @overload
     def answer(self, images: Image.Image, questions: str, top_k: int = 5) -> AnswerResult: ...
     @overload
-    def answer(self, images: Pictures, questions: Texts, top_k: int = 5) -> list[AnswerResult]: ...
+    def answer(self, images: ImageList, questions: Texts, top_k: int = 5) -> list[AnswerResult]: ...
     @overload
     def answer(self, images: Image.Image, questions: TextList, top_k: int = 5) -> list[AnswerResult]: ...
     def answer(self, images: Images, questions: Texts, top_k: int = 5) -> AnswerResult | list[AnswerResult]:
@@ -182,9 +180,9 @@ class Fiber:
     @overload
     def reason(self, left: Image.Image, right: Image.Image, statements: str) -> ReasoningResult: ...
     @overload
-    def reason(self, left: Pictures, right: Images, statements: Texts) -> list[ReasoningResult]: ...
+    def reason(self, left: ImageList, right: Images, statements: Texts) -> list[ReasoningResult]: ...
     @overload
-    def reason(self, left: Image.Image, right: Pictures, statements: Texts) -> list[ReasoningResult]: ...
+    def reason(self, left: Image.Image, right: ImageList, statements: Texts) -> list[ReasoningResult]: ...
     @overload
     def reason(self, left: Image.Image, right: Image.Image, statements: TextList) -> list[ReasoningResult]: ...
     def reason(self, left: Images, right: Images, statements: Texts) -> ReasoningResult | list[ReasoningResult]:
@@ -194,7 +192,7 @@ class Fiber:
     @overload
     def caption(self, images: Image.Image, *, seed: int = 0, **overrides: Any) -> CaptionResult: ...
     @overload
-    def caption(self, images: Pictures, *, seed: int = 0, **overrides: Any) -> list[CaptionResult]: ...
+    def caption(self, images: ImageList, *, seed: int = 0, **overrides: Any) -> list[CaptionResult]: ...
     def caption(self, images: Images, *, seed: int = 0, **overrides: Any) -> CaptionResult | list[CaptionResult]:
         """As `Captioner.caption`: one caption per picture, written as `GenerationConfig` and `overrides` of it say."""
         return self.able(Captioner, "caption").caption(images, seed=seed, **overrides)
@@ -202,11 +200,11 @@ class Fiber:
     @overload
     def ground(self, images: Image.Image, texts: str, phrases: Phrases = None) -> GroundingResult: ...
     @overload
-    def ground(self, images: Scenes, texts: str | TextList, phrases: Phrases = None) -> list[GroundingResult]: ...
+    def ground(self, images: DetectorImageList, texts: Texts, phrases: Phrases = None) -> list[GroundingResult]: ...
     @overload
     def ground(self, images: Image.Image, texts: TextList, phrases: Phrases = None) -> list[GroundingResult]: ...
     def ground(
-        self, images: Image.Image | Scenes, texts: str | TextList, phrases: Phrases = None
+        self, images: DetectorImages, texts: Texts, phrases: Phrases = None
     ) -> GroundingResult | list[GroundingResult]:
         """As `Grounder.ground`: boxes for the phrases of texts, one picture with several, several with one, or as many
         of each."""
@@ -215,9 +213,9 @@ class Fiber:
     @overload
     def detect(self, images: Image.Image, classes: Sequence[str] | ClassList) -> GroundingResult: ...
     @overload
-    def detect(self, images: Scenes, classes: Sequence[str] | ClassList) -> list[GroundingResult]: ...
+    def detect(self, images: DetectorImageList, classes: Sequence[str] | ClassList) -> list[GroundingResult]: ...
     def detect(
-        self, images: Image.Image | Scenes, classes: Sequence[str] | ClassList
+        self, images: DetectorImages, classes: Sequence[str] | ClassList
     ) -> GroundingResult | list[GroundingResult]:
         """As `Grounder.detect`: boxes for a list of classes, however long."""
         return self.able(Grounder, "detect").detect(images, classes)
@@ -257,6 +255,7 @@ class Fiber:
 
 def training_of(verb: str) -> str:
     """What to train for a model that does the verb."""
+    # The last: models of pre-training match too, but who wants to match goes on to retrieval.
     kind = [kind for kind, verbs in VERBS.items() if verb in verbs][-1]
     return "stage=fine" if kind is ModelKind.DETECTOR else f"stage=coarse task={COARSE_KINDS[kind].task}"
 

@@ -8,7 +8,6 @@ result.draw().show()
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, overload
 
 import torch
@@ -19,7 +18,14 @@ from fiber.detection.postprocessing import Detections, PostProcessingConfig
 from fiber.detection.prompt_chunks import chunk_classes
 from fiber.detection.prompts import Prompt
 from fiber.detection.token_budget import SPECIAL_TOKENS
-from fiber.inference.coarse_input import list_images, list_texts
+from fiber.inference.arguments import TextList, Texts, aligned, batches, list_images, list_texts, require_batch_size
+from fiber.inference.detector_encodings import (
+    ClassList,
+    DetectorImageList,
+    DetectorImages,
+    EncodedBatch,
+    EncodedDetectorImages,
+)
 from fiber.inference.grounding_predictor import (
     EncodedClasses,
     EncodedPrompts,
@@ -29,49 +35,13 @@ from fiber.inference.grounding_predictor import (
     joined_prompts,
 )
 from fiber.inference.image_input import ImageInput
+from fiber.inference.phrases.text_phrases import Phrase, PhrasedText, choose_phrases
 from fiber.inference.results import GroundingResult
-from fiber.inference.text_phrases import Phrase, PhrasedText, choose_phrases
 from fiber.models.grounded_detector import GroundedDetector
-from fiber.models.trunks import ImageTrunk
 from fiber.utils.errors import UserError
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class ClassList:
-    """Classes that any number of pictures can be asked for without reading their names again."""
-
-    names: tuple[str, ...]
-    encoded: EncodedClasses
-
-
-@dataclass(frozen=True)
-class EncodedBatch:
-    """Pictures of one padded size."""
-
-    places: tuple[int, ...]
-    """Of each among all pictures."""
-    sizes: tuple[tuple[int, int], ...]
-    """Height and width of each in the network's input, without padding."""
-    trunk: ImageTrunk
-
-
-@dataclass(frozen=True)
-class EncodedPictures:
-    """Pictures below the fusion, to be asked about again and again; they count as several, even if there is one."""
-
-    images: tuple[Image.Image, ...]
-    """RGB."""
-    batches: tuple[EncodedBatch, ...]
-    """Every picture once."""
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-
-Pictures = Image.Image | Sequence[Image.Image] | EncodedPictures
-Texts = list[str] | tuple[str, ...]
 Phrases = Sequence[Phrase] | Sequence[Sequence[Phrase] | None] | None
 """Of one text, or of each of several."""
 
@@ -109,8 +79,6 @@ class Grounder:
     ) -> None:
         if not 0 <= score_threshold < 1:
             raise UserError(f"score_threshold={score_threshold}: give a number in [0, 1).")
-        if batch_size < 1:
-            raise UserError(f"batch_size={batch_size}: give 1 or more.")
         config = PostProcessingConfig(max_detections=max_detections)
         self.predictor = GroundingPredictor(model, tokenizer, config)
         self.tokenizer = tokenizer
@@ -118,9 +86,9 @@ class Grounder:
         self.image_input = ImageInput(short_side=short_side, max_side=max_side)
         self.score_threshold = score_threshold
         self.max_detections = max_detections
-        self.batch_size = batch_size
+        self.batch_size = require_batch_size(batch_size)
 
-    def encode_images(self, images: Pictures) -> EncodedPictures:
+    def encode_images(self, images: DetectorImages) -> EncodedDetectorImages:
         """Pictures to ask about again and again: image blocks below the fusion run here, and not again.
 
         Args:
@@ -129,21 +97,19 @@ class Grounder:
         Raises:
             UserError: there is no picture, or something else is among them.
         """
-        if isinstance(images, EncodedPictures):
+        if isinstance(images, EncodedDetectorImages):
             return images
-        pictures = list_images(images)
-        return EncodedPictures(pictures, tuple(self.encoded_batches(pictures)))
+        rgb = list_images(images)
+        return EncodedDetectorImages(rgb, tuple(self.encoded_batches(rgb)))
 
     @overload
     def ground(self, images: Image.Image, texts: str, phrases: Phrases = None) -> GroundingResult: ...
     @overload
-    def ground(
-        self, images: Sequence[Image.Image] | EncodedPictures, texts: str | Texts, phrases: Phrases = None
-    ) -> list[GroundingResult]: ...
+    def ground(self, images: DetectorImageList, texts: Texts, phrases: Phrases = None) -> list[GroundingResult]: ...
     @overload
-    def ground(self, images: Pictures, texts: Texts, phrases: Phrases = None) -> list[GroundingResult]: ...
+    def ground(self, images: DetectorImages, texts: TextList, phrases: Phrases = None) -> list[GroundingResult]: ...
     def ground(
-        self, images: Pictures, texts: str | Texts, phrases: Phrases = None
+        self, images: DetectorImages, texts: Texts, phrases: Phrases = None
     ) -> GroundingResult | list[GroundingResult]:
         """Boxes for the phrases of texts.
 
@@ -161,32 +127,26 @@ class Grounder:
             UserError: a text names nothing or is longer than the model reads, a phrase is not of its text, or numbers
                 do not fit.
         """
-        pictures = images.images if isinstance(images, EncodedPictures) else list_images(images)
+        rgb = rgb_of(images)
         asked = self.phrased_texts(texts, phrases)
-        number = max(len(pictures), len(asked))
-        if any(length not in (1, number) for length in (len(pictures), len(asked))):
-            raise UserError(
-                f"{len(asked)} texts for {len(pictures)} pictures: give one text for all, one for each, or one picture."
-            )
         prompts = list(dict.fromkeys(text.prompt for text in asked))
-        picture_of = [0] * number if len(pictures) == 1 else list(range(number))
-        text_of = asked * number if len(asked) == 1 else asked
         places = {prompt: place for place, prompt in enumerate(prompts)}
-        pairs = [Pair(picture, places[text.prompt]) for picture, text in zip(picture_of, text_of, strict=True)]
-        found = self.find(images, pictures, self.encoded_prompts(prompts), pairs)
+        rows = aligned(images=len(rgb), texts=len(asked))
+        pairs = [Pair(image, places[asked[text].prompt]) for image, text in rows]
+        found = self.find(images, rgb, self.encoded_prompts(prompts), pairs)
         results = [
-            self.result(pictures[pair.image], one, text.prompt.names, text)
-            for pair, one, text in zip(pairs, found, text_of, strict=True)
+            self.result(rgb[image], one, asked[text].prompt.names, asked[text])
+            for (image, text), one in zip(rows, found, strict=True)
         ]
         return results[0] if isinstance(images, Image.Image) and isinstance(texts, str) else results
 
     @overload
     def detect(self, images: Image.Image, classes: Sequence[str] | ClassList) -> GroundingResult: ...
     @overload
+    def detect(self, images: DetectorImageList, classes: Sequence[str] | ClassList) -> list[GroundingResult]: ...
     def detect(
-        self, images: Sequence[Image.Image] | EncodedPictures, classes: Sequence[str] | ClassList
-    ) -> list[GroundingResult]: ...
-    def detect(self, images: Pictures, classes: Sequence[str] | ClassList) -> GroundingResult | list[GroundingResult]:
+        self, images: DetectorImages, classes: Sequence[str] | ClassList
+    ) -> GroundingResult | list[GroundingResult]:
         """Boxes for a list of classes, however long.
 
         Args:
@@ -201,15 +161,15 @@ class Grounder:
         """
         if not isinstance(classes, ClassList):
             classes = self.encode_classes(classes)
-        pictures = images.images if isinstance(images, EncodedPictures) else list_images(images)
+        rgb = rgb_of(images)
         prompts, ranges = classes.encoded
-        pairs = [Pair(picture, prompt) for picture in range(len(pictures)) for prompt in range(len(prompts))]
-        found = self.find(images, pictures, prompts, pairs)
+        pairs = [Pair(image, prompt) for image in range(len(rgb)) for prompt in range(len(prompts))]
+        found = self.find(images, rgb, prompts, pairs)
         results = []
-        for picture in range(len(pictures)):
-            own = found[picture * len(prompts) : (picture + 1) * len(prompts)]
+        for place, image in enumerate(rgb):
+            own = found[place * len(prompts) : (place + 1) * len(prompts)]
             parts = [one._replace(labels=one.labels + labels.start) for one, labels in zip(own, ranges, strict=True)]
-            results.append(self.result(pictures[picture], joined(parts), classes.names))
+            results.append(self.result(image, joined(parts), classes.names))
         return results[0] if isinstance(images, Image.Image) else results
 
     def encode_classes(self, names: Sequence[str]) -> ClassList:
@@ -228,16 +188,12 @@ class Grounder:
         prompts = self.encoded_prompts([chunk.prompt for chunk in chunks])
         return ClassList(tuple(names), EncodedClasses(prompts, tuple(chunk.classes for chunk in chunks)))
 
-    def prompt(self, text: str, phrases: Sequence[Phrase] | None = None) -> Prompt:
+    def phrased_text(self, text: str, phrases: Sequence[Phrase] | None = None) -> PhrasedText:
         """A text with the phrases that `ground` asks for.
 
         Raises:
             UserError: as `ground`.
         """
-        return self.phrased_text(text, phrases).prompt
-
-    def phrased_text(self, text: str, phrases: Sequence[Phrase] | None = None) -> PhrasedText:
-        """As `prompt`, with where the phrases are from."""
         chosen = choose_phrases(text, phrases)
         num_tokens = self.tokenizer.count(chosen.prompt.text) + SPECIAL_TOKENS
         if num_tokens > self.text_budget:
@@ -247,7 +203,7 @@ class Grounder:
             )
         return chosen
 
-    def phrased_texts(self, texts: str | Texts, phrases: Any) -> list[PhrasedText]:
+    def phrased_texts(self, texts: Texts, phrases: Any) -> list[PhrasedText]:
         """One text or several with their phrases."""
         if isinstance(texts, str):
             return [self.phrased_text(texts, phrases)]
@@ -259,60 +215,63 @@ class Grounder:
 
     def encoded_prompts(self, prompts: Sequence[Prompt]) -> EncodedPrompts:
         """Texts below the fusion."""
-        starts = range(0, len(prompts), self.batch_size)
-        return joined_prompts([self.predictor.encode_prompts(prompts[at : at + self.batch_size]) for at in starts])
+        rows = batches(len(prompts), self.batch_size)
+        return joined_prompts([self.predictor.encode_prompts(prompts[some]) for some in rows])
 
-    def encoded_batches(self, pictures: Sequence[Image.Image]) -> Iterator[EncodedBatch]:
-        """RGB pictures by the size of their network input, each batch encoded when it is asked for."""
+    def encoded_batches(self, rgb: Sequence[Image.Image]) -> Iterator[EncodedBatch]:
+        """Pictures by the size of their network input, each batch encoded when it is asked for."""
         groups: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for place, picture in enumerate(pictures):
-            groups[self.image_input.padded_size(picture)].append(place)
+        for place, image in enumerate(rgb):
+            groups[self.image_input.padded_size(image)].append(place)
         for group in groups.values():
-            for start in range(0, len(group), self.batch_size):
-                places = group[start : start + self.batch_size]
-                seen = [self.image_input(pictures[place], self.predictor.device) for place in places]
+            for rows in batches(len(group), self.batch_size):
+                seen = [self.image_input(rgb[place], self.predictor.device) for place in group[rows]]
                 trunk = self.predictor.encode_image(torch.cat([one.pixels for one in seen]))
-                yield EncodedBatch(tuple(places), tuple(one.size for one in seen), trunk)
+                yield EncodedBatch(tuple(group[rows]), tuple(one.size for one in seen), trunk)
 
     def find(
-        self, images: Pictures, pictures: Sequence[Image.Image], prompts: EncodedPrompts, pairs: Sequence[Pair]
+        self, images: DetectorImages, rgb: Sequence[Image.Image], prompts: EncodedPrompts, pairs: Sequence[Pair]
     ) -> list[Detections]:
         """Any pictures with any prompts.
 
         Args:
             images: as the caller gave them; encoded ones are not encoded again.
-            pictures: the same, RGB.
+            rgb: the same.
             prompts: encoded.
             pairs: places of pictures and prompts.
 
         Returns:
             Per pair, detections on the CPU in pixels of the picture.
         """
-        of_picture: dict[int, list[int]] = defaultdict(list)
+        of_image: dict[int, list[int]] = defaultdict(list)
         for place, pair in enumerate(pairs):
-            of_picture[pair.image].append(place)
+            of_image[pair.image].append(place)
         found: dict[int, Detections] = {}
-        batches = images.batches if isinstance(images, EncodedPictures) else self.encoded_batches(pictures)
-        for batch in batches:
-            own = [(place, row) for row, picture in enumerate(batch.places) for place in of_picture[picture]]
-            for start in range(0, len(own), self.batch_size):
-                some = own[start : start + self.batch_size]
+        encoded = images.batches if isinstance(images, EncodedDetectorImages) else self.encoded_batches(rgb)
+        for batch in encoded:
+            own = [(place, row) for row, image in enumerate(batch.places) for place in of_image[image]]
+            for some in (own[rows] for rows in batches(len(own), self.batch_size)):
                 inputs = [Pair(row, pairs[place].prompt) for place, row in some]
                 outputs = self.predictor.find(batch.trunk, batch.sizes, prompts, inputs)
                 for (place, row), one in zip(some, outputs, strict=True):
-                    picture, (height, width) = pictures[batch.places[row]], batch.sizes[row]
-                    found[place] = one.to("cpu").scaled(picture.width / width, picture.height / height)
+                    image, (height, width) = rgb[batch.places[row]], batch.sizes[row]
+                    found[place] = one.to("cpu").scaled(image.width / width, image.height / height)
         return [found[place] for place in range(len(pairs))]
 
     def result(
-        self, picture: Image.Image, found: Detections, names: Sequence[str], text: PhrasedText | None = None
+        self, image: Image.Image, found: Detections, names: Sequence[str], text: PhrasedText | None = None
     ) -> GroundingResult:
         """What counts of detections."""
         return GroundingResult.collect(
-            picture,
+            image,
             found,
             names,
             text,
             score_threshold=self.score_threshold,
             max_detections=self.max_detections,
         )
+
+
+def rgb_of(images: DetectorImages) -> tuple[Image.Image, ...]:
+    """The pictures themselves, encoded or not."""
+    return images.images if isinstance(images, EncodedDetectorImages) else list_images(images)

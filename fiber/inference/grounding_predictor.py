@@ -13,6 +13,8 @@ from fiber.detection.positive_map import token_positions
 from fiber.detection.postprocessing import Detections, GroundingPostProcessor, PostProcessingConfig, TokenPositions
 from fiber.detection.prompt_chunks import PromptChunk
 from fiber.detection.prompts import Prompt
+from fiber.detection.token_budget import SPECIAL_TOKENS
+from fiber.inference.arguments import batches
 from fiber.models.grounded_detector import GroundedDetector
 from fiber.models.trunks import ImageTrunk, TextTrunk
 
@@ -101,10 +103,10 @@ class GroundingPredictor:
         """Text trunks of prompts; what does not fit the model's text budget is cut and never found."""
         budget = self.model.config.text_budget
         encodings = self.tokenizer.encode_batch([prompt.text for prompt in prompts])
-        lengths = tuple(min(budget, len(encoding.ids) + 2) for encoding in encodings)
+        lengths = tuple(min(budget, len(encoding.ids) + SPECIAL_TOKENS) for encoding in encodings)
         ids = self.tokenizer.pad([encoding.ids for encoding in encodings], max(lengths)).to(self.device)
         positions = tuple(
-            token_positions(prompt.spans, encoding.offsets[: budget - 2])
+            token_positions(prompt.spans, encoding.offsets[: budget - SPECIAL_TOKENS])
             for prompt, encoding in zip(prompts, encodings, strict=True)
         )
         return EncodedPrompts(self.model.encode_text(ids, ids != self.tokenizer.pad_id), positions, lengths)
@@ -181,8 +183,7 @@ class GroundingPredictor:
     def passes(self, classes: EncodedClasses) -> Iterator[slice]:
         """Prompts that go through the fused layers together, however many images there are: processes that share a
         model's parts must take as many steps as each other."""
-        for start in range(0, len(classes.prompts), self.prompts_per_pass):
-            yield slice(start, start + self.prompts_per_pass)
+        return batches(len(classes.prompts), self.prompts_per_pass)
 
 
 def shortened(text: TextTrunk, length: int) -> TextTrunk:

@@ -7,7 +7,7 @@ print(matcher.match(Image.open("cat.jpg"), ["a cat on a sofa", "a dog in the sno
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 import torch
 from PIL import Image
@@ -15,18 +15,20 @@ from torch import Tensor
 
 from fiber.evaluation.pair_matching import match_score
 from fiber.inference.answer_drawing import Bar, draw_answers
-from fiber.inference.coarse_input import CoarseInput, EncodedImages, Images, Texts, list_texts
+from fiber.inference.arguments import Texts, batches, list_texts
+from fiber.inference.coarse_input import CoarseInput, ImageList, Images
 from fiber.inference.coarse_predictor import CoarsePredictor
 from fiber.inference.results import SCORE_DIGITS
 from fiber.models.pair_model import PairModel
 from fiber.models.trunks import ImageTrunk, TextTrunk
 
 
-class MatchedText(NamedTuple):
+@dataclass(frozen=True)
+class MatchedText:
     """One text with one picture."""
 
     text: str
-    place: int
+    index: int
     """Of the text among those given, from 0."""
     probability: float
     """That text and picture belong together, in (0, 1), by both fused."""
@@ -59,7 +61,7 @@ class MatchResult:
     @property
     def as_given(self) -> list[MatchedText]:
         """The texts in the order in which they were given."""
-        return sorted(self.texts, key=lambda one: one.place)
+        return sorted(self.texts, key=lambda one: one.index)
 
     def draw(self) -> Image.Image:
         """The picture above its best texts."""
@@ -72,13 +74,13 @@ class MatchResult:
         """Content of a JSON file.
 
         Returns:
-            `size` [height, width], and `texts`, best first, with `text`, `place`, and `probability` and `similarity` to
+            `size` [height, width], and `texts`, best first, with `text`, `index`, and `probability` and `similarity` to
             four decimals.
         """
         texts = [
             {
                 "text": one.text,
-                "place": one.place,
+                "index": one.index,
                 "probability": round(one.probability, SCORE_DIGITS),
                 "similarity": round(one.similarity, SCORE_DIGITS),
             }
@@ -127,7 +129,7 @@ class Matcher(CoarsePredictor):
     @overload
     def match(self, images: Image.Image, texts: Texts) -> MatchResult: ...
     @overload
-    def match(self, images: Sequence[Image.Image] | EncodedImages, texts: Texts) -> list[MatchResult]: ...
+    def match(self, images: ImageList, texts: Texts) -> list[MatchResult]: ...
     def match(self, images: Images, texts: Texts) -> MatchResult | list[MatchResult]:
         """Every picture with every text.
 
@@ -156,12 +158,14 @@ class Matcher(CoarsePredictor):
     @torch.no_grad()
     def image_embeddings(self, trunk: ImageTrunk) -> Tensor:
         """Of N encoded pictures, N P."""
-        return torch.cat([self.model.embed_image(trunk[rows]).float().cpu() for rows in self.batches(len(trunk))])
+        rows = batches(len(trunk), self.batch_size)
+        return torch.cat([self.model.embed_image(trunk[some]).float().cpu() for some in rows])
 
     @torch.no_grad()
     def text_embeddings(self, trunk: TextTrunk) -> Tensor:
         """Of T encoded texts, T P."""
-        return torch.cat([self.model.embed_text(trunk[rows]).float().cpu() for rows in self.batches(len(trunk))])
+        rows = batches(len(trunk), self.batch_size)
+        return torch.cat([self.model.embed_text(trunk[some]).float().cpu() for some in rows])
 
 
 def ranked(texts: Sequence[str], scores: Tensor, similarities: Tensor) -> tuple[MatchedText, ...]:
@@ -174,6 +178,6 @@ def ranked(texts: Sequence[str], scores: Tensor, similarities: Tensor) -> tuple[
     """
     probabilities = scores.sigmoid()
     return tuple(
-        MatchedText(texts[place], place, float(probabilities[place]), float(similarities[place]))
-        for place in scores.argsort(descending=True, stable=True).tolist()
+        MatchedText(texts[index], index, float(probabilities[index]), float(similarities[index]))
+        for index in scores.argsort(descending=True, stable=True).tolist()
     )

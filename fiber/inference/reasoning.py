@@ -4,7 +4,6 @@ reasoner = Reasoner(model, CoarseInput(description, tokenizer, "cpu"))
 print(reasoner.reason(Image.open("left.jpg"), Image.open("right.jpg"), "both images show a cat"))
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
@@ -13,13 +12,12 @@ from PIL import Image
 
 from fiber.evaluation.pair_matching import match_score
 from fiber.inference.answer_drawing import draw_judgement
-from fiber.inference.coarse_input import CoarseInput, EncodedImages, Images, Texts, list_texts
-from fiber.inference.coarse_predictor import CoarsePredictor, aligned
+from fiber.inference.arguments import TextList, Texts, aligned, batches, list_texts
+from fiber.inference.coarse_input import CoarseInput, ImageList, Images
+from fiber.inference.coarse_predictor import CoarsePredictor
 from fiber.inference.results import SCORE_DIGITS
 from fiber.models.trunks import ImageTrunk
 from fiber.models.visual_reasoning_model import FiberForVisualReasoning
-
-Several = Sequence[Image.Image] | EncodedImages
 
 
 @dataclass(frozen=True)
@@ -76,13 +74,11 @@ class Reasoner(CoarsePredictor):
     @overload
     def reason(self, left: Image.Image, right: Image.Image, statements: str) -> ReasoningResult: ...
     @overload
-    def reason(self, left: Several, right: Images, statements: Texts) -> list[ReasoningResult]: ...
+    def reason(self, left: ImageList, right: Images, statements: Texts) -> list[ReasoningResult]: ...
     @overload
-    def reason(self, left: Image.Image, right: Several, statements: Texts) -> list[ReasoningResult]: ...
+    def reason(self, left: Image.Image, right: ImageList, statements: Texts) -> list[ReasoningResult]: ...
     @overload
-    def reason(
-        self, left: Image.Image, right: Image.Image, statements: list[str] | tuple[str, ...]
-    ) -> list[ReasoningResult]: ...
+    def reason(self, left: Image.Image, right: Image.Image, statements: TextList) -> list[ReasoningResult]: ...
     @torch.no_grad()
     def reason(self, left: Images, right: Images, statements: Texts) -> ReasoningResult | list[ReasoningResult]:
         """Whether statements are true of pairs of pictures.
@@ -106,7 +102,7 @@ class Reasoner(CoarsePredictor):
         # Left and right as one list of pictures, so that a statement finds both by their places.
         images = ImageTrunk.concatenate([first.trunk, second.trunk])
         parts = []
-        for rows in self.batches(len(triples)):
+        for rows in batches(len(triples), self.batch_size):
             lefts, rights, texts = torch.tensor(triples[rows], device=self.inputs.device).unbind(1)
             sides = torch.stack([lefts, len(first) + rights], dim=1).flatten()
             parts.append(self.model.judge(images[sides], text[texts]).cpu())

@@ -14,7 +14,7 @@ from fiber.data.records import Box
 from fiber.detection.postprocessing import Detections
 from fiber.detection.prompts import Prompt
 from fiber.inference.drawing import draw_boxes, draw_caption
-from fiber.inference.text_phrases import PhrasedText
+from fiber.inference.phrases.text_phrases import PhrasedText
 
 SCORE_DIGITS, BOX_DIGITS = 4, 2
 """Decimals in JSON."""

@@ -7,7 +7,6 @@ from fiber.detection.prompts import (
     bracketed_phrases,
     class_prompt,
     clean_name,
-    phrase_prompt,
     separated_phrases,
 )
 from fiber.utils.errors import UserError
@@ -56,7 +55,6 @@ def test_words_around_a_class_are_no_part_of_its_span(aquarium: list[str | Class
 def test_only_plain_class_names_are_cleaned() -> None:
     assert class_prompt(["hot_dog", ClassPrompt("a_b")]).text == "hot dog. a_b"
     assert class_prompt(["hot_dog"], clean=False).text == "hot_dog"
-    assert phrase_prompt(["man (left)", "a_b"]).names == ("man (left)", "a_b")
 
 
 @pytest.mark.parametrize("name", ["(fish)", "", "_"])

@@ -1,17 +1,12 @@
 """What coarse models see and read."""
 
-from pathlib import Path
-from typing import Any
-
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from fiber.checkpoints.model_description import ModelKind
-from fiber.inference.coarse_input import CoarseInput, list_images, list_texts
+from fiber.inference.coarse_input import CoarseInput
 from fiber.models.config import FusionConfig
-from fiber.utils.errors import UserError
 
 from .coarse_models import IMAGE_SIZE, TEXT_LENGTH, coarse_model, pictures
 
@@ -38,33 +33,3 @@ def test_a_text_is_padded_or_cut_to_the_models_length_and_the_log_says_which_is_
     assert text.ids[1, 4].item() == text.ids[0, 1].item() and text.ids[1, -1].item() == inputs.tokenizer.eos_id
     [message] = [record.getMessage() for record in caplog.records]
     assert message == f"text {long!r} has 15 tokens, of which the model reads 14: its end is cut"
-
-
-@pytest.mark.parametrize(
-    ("images", "message"),
-    [
-        ([], "images is empty"),
-        ("cat.jpg", "images is the path 'cat.jpg': open the picture"),
-        ([Image.new("RGB", (2, 2)), Path("cat.jpg")], r"images\[1\] is the path 'cat.jpg'"),
-        (np.zeros((4, 4, 3)), "images is of type ndarray: give a picture of PIL"),
-        (iter([]), "images is of type list_iterator"),
-        ([None], r"images\[0\] is of type NoneType"),
-    ],
-)
-def test_what_is_no_picture_is_named(images: Any, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        list_images(images)
-
-
-@pytest.mark.parametrize(
-    ("texts", "message"),
-    [
-        ([], "questions is empty"),
-        (" ", "questions is blank"),
-        (["why?", ""], r"questions\[1\] is blank"),
-        (["why?", 3], r"questions\[1\] is of type int"),
-    ],
-)
-def test_what_is_no_text_is_named(texts: Any, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        list_texts(texts, "questions")

@@ -147,7 +147,7 @@ def test_phrases_are_given_marked_listed_or_found(grounder: Grounder) -> None:
     several = grounder.ground(image, [sentence, "a star"], [[[(0, 5), (22, 28)]], None])
     assert [one.names for one in several] == [("a red a star",), ("a star",)]
     assert {one.name for one in several[0].detections} == {"a red a star"}
-    assert grounder.prompt("a dog. [a cat]", ["a dog"]).spans == (((0, 5),),)
+    assert grounder.phrased_text("a dog. [a cat]", ["a dog"]).prompt.spans == (((0, 5),),)
 
 
 def test_thresholds_and_limits_hold_over_all_prompts(grounder: Grounder) -> None:
@@ -205,7 +205,7 @@ def test_questions_that_cannot_be_asked(grounder: Grounder) -> None:
     for nothing in ([], "person"):
         with pytest.raises(UserError, match="classes names nothing: give a list"):
             grounder.detect(image, nothing)
-    with pytest.raises(UserError, match="2 texts for 3 pictures: give one text for all"):
+    with pytest.raises(UserError, match="3 images, 2 texts: give one for all, or as many"):
         grounder.ground([image] * 3, [TEXT, TEXT])
     with pytest.raises(UserError, match="phrases of 1 texts for 2 texts"):
         grounder.ground(image, ["a star", "a dog"], [["star"]])

@@ -80,5 +80,5 @@ def test_texts_are_ranked_by_scores_that_probabilities_near_one_round_to_the_sam
     assert result.similarities == (0.25, 0.5, -1.0, 0.0)
     assert str(result).splitlines()[2] == "a 0.50 (similarity 0.25)"
     assert result.to_json()["size"] == [40, 100]
-    assert result.to_json()["texts"][2] == {"text": "a", "place": 0, "probability": 0.5, "similarity": 0.25}
+    assert result.to_json()["texts"][2] == {"text": "a", "index": 0, "probability": 0.5, "similarity": 0.25}
     assert result.draw().width == 480

@@ -9,8 +9,8 @@ from PIL import Image
 
 from fiber.detection.postprocessing import Detections
 from fiber.inference.drawing import label_color
+from fiber.inference.phrases.text_phrases import choose_phrases
 from fiber.inference.results import GroundingResult
-from fiber.inference.text_phrases import choose_phrases
 
 IMAGE = Image.new("RGB", (600, 500), (128, 128, 128))
 FOUND = Detections(

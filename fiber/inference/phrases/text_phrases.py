@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from fiber.detection.prompts import Prompt, Span, bracketed_phrases, separated_phrases
-from fiber.inference.noun_phrases import phrases_of
-from fiber.inference.word_tags import is_clause, tag_words
+from fiber.inference.phrases.noun_phrases import noun_phrases
+from fiber.inference.phrases.word_tags import is_clause, tag_words
 from fiber.utils.errors import UserError
 
 Phrase = str | Span | Sequence[Span]
@@ -60,7 +60,7 @@ def choose_phrases(text: str, phrases: Sequence[Phrase] | None = None) -> Phrase
     else:
         found = found_phrases(text)
     if not found.prompt.spans:
-        raise UserError(f"caption {text!r} names nothing: give a phrase, say 'a small dog'.")
+        raise UserError(f"text {text!r} names nothing: give a phrase, say 'a small dog'.")
     return found
 
 
@@ -70,7 +70,7 @@ def found_phrases(text: str) -> PhrasedText:
     words = tag_words(text)
     if len(parts.spans) > 1 and not is_clause(words):
         return PhrasedText(parts, PhraseSource.LIST)
-    spans = phrases_of(words)
+    spans = noun_phrases(words)
     if spans:
         return PhrasedText(Prompt(text, tuple((span,) for span in spans)), PhraseSource.NOUN_PHRASES)
     return PhrasedText(parts, PhraseSource.WHOLE_TEXT)

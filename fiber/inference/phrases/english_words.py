@@ -172,6 +172,11 @@ IRREGULAR_PAST = words(
     "sung spoke broken frozen torn bent kept put set met hit shot slept fell fallen led fed read written wrote hidden "
     "hid bitten found felt lost spread shut surrounded sold told thought brought bought split beaten knelt sewn"
 )
+PARTICIPLES_ONLY = words(
+    "worn seen shown taken drawn eaten driven flown thrown grown given gone done sung broken frozen torn fallen "
+    "written hidden bitten beaten sewn made built surrounded hung lit found left set cut split shut spread"
+)
+"""Of irregular verbs: behind their noun they are no past that stands alone."""
 VERBS = words(
     "sit stand walk run ride hold wear play look watch jump eat drink talk smile wait lie lay sleep rest fly surf ski "
     "skate skateboard snowboard swim climb throw catch hit kick swing pull push carry read write cook cut prepare "
@@ -197,6 +202,8 @@ PLURALS = words(
 SMALL_NUMBERS = words("two three four five six seven eight nine ten")
 """They may stand for what they count: `two` are grazing."""
 
+CAN_KINDS = words("trash garbage soda beer tin spray paint watering coke")
+"""Behind these `can` is a thing."""
 PARTITIVES = words(
     "group crowd couple pair bunch herd flock lot number variety row line pile stack set team series piece slice cup "
     "glass bottle bowl plate can box basket bag bucket jar pot pan tray bouquet body mass pack gang band collection "

@@ -5,14 +5,11 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
-from fiber.inference.english_words import (
-    ADJECTIVE_ENDINGS,
-    ADJECTIVES,
+from fiber.inference.phrases.english_words import (
     ADJECTIVES_AS_NOUNS,
     ADJECTIVES_IN_ING,
-    ADJECTIVES_LIKE_ADVERBS,
-    ADVERBS,
     AUXILIARIES,
+    CAN_KINDS,
     CLAUSE_OPENERS,
     COLOURS,
     COMPOUNDS_IN_ED,
@@ -23,16 +20,22 @@ from fiber.inference.english_words import (
     IRREGULAR_PAST,
     MODALS,
     NOUNS_IN_ING,
-    NOUNS_LIKE_ADJECTIVES,
-    NOUNS_LIKE_ADVERBS,
     NUMBERS,
+    PARTICIPLES_ONLY,
     PHRASES_OF_PLACE,
     PLURALS,
     PREPOSITIONS,
     PRONOUNS,
     RECIPROCALS,
     VERBS,
-    WORDS_LIKE_PAST,
+)
+from fiber.inference.phrases.word_endings import (
+    is_adjective,
+    is_adverb,
+    is_past,
+    is_plural,
+    is_third_person,
+    singular,
 )
 
 WORD = r"\w[\w\u0300-\u036f]*"
@@ -72,6 +75,10 @@ class Tag(Enum):
 
 BEFORE_NOUN = (Tag.DETERMINER, Tag.NUMBER, Tag.ADJECTIVE, Tag.POSSESSIVE)
 """Behind these a noun is still to come."""
+GRAMMAR = (
+    PRONOUNS | DETERMINERS | PREPOSITIONS | COORDINATIONS | CLAUSE_OPENERS | AUXILIARIES | frozenset({"of"})
+) - frozenset({"can"})
+"""Words of no noun phrase that began before them, `can` apart, which may be a thing."""
 
 
 class TaggedWord(NamedTuple):
@@ -255,7 +262,7 @@ class Tagger:
     def is_verb(self, place: int) -> bool:
         """Whether a word can be a verb in the present."""
         word = self.word(place)
-        return word in VERBS or base_form(word) is not None
+        return word in VERBS or is_third_person(word)
 
     def takes_verb(self, place: int, word: str, previous: Tag | None) -> bool:
         """Whether a word that can be a verb in the present is one here."""
@@ -270,14 +277,14 @@ class Tagger:
             return last != "to" or word in VERBS
         if previous is Tag.ADVERB or previous in (Tag.COORDINATION, Tag.COMMA):
             # `sits and waits`, but `cats and dogs`
-            return self.has_verb and self.tags_since_verb(place, previous)
+            return self.has_verb and self.may_continue_verb(place, previous)
         if previous is not Tag.NOUN or self.has_verb or self.word(place + 1) in AUXILIARIES:
             return False
         if word in VERBS:
             return is_plural(last) or self.is_coordinated(place)
         return last in PLURALS or not is_plural(last)
 
-    def tags_since_verb(self, place: int, previous: Tag) -> bool:
+    def may_continue_verb(self, place: int, previous: Tag) -> bool:
         """Whether a verb behind a coordination may go on from an earlier one: what follows it is no list of things."""
         following = self.word(place + 1)
         if previous is Tag.ADVERB:
@@ -306,55 +313,3 @@ class Tagger:
         if word.endswith("ing") and len(word) > 4:
             return singular(word) in NOUNS_IN_ING or singular(self.word(place + 1)) in COMPOUNDS_IN_ING.get(word, ())
         return self.is_nominal(place + 1) if is_past(word) else True
-
-
-GRAMMAR = (
-    PRONOUNS | DETERMINERS | PREPOSITIONS | COORDINATIONS | CLAUSE_OPENERS | AUXILIARIES | frozenset({"of"})
-) - frozenset({"can"})
-CAN_KINDS = frozenset({"trash", "garbage", "soda", "beer", "tin", "spray", "paint", "watering", "coke"})
-PARTICIPLES_ONLY = frozenset(
-    {"worn", "seen", "shown", "taken", "drawn", "eaten", "driven", "flown", "thrown", "grown", "given", "gone", "done"}
-    | {"sung", "broken", "frozen", "torn", "fallen", "written", "hidden", "bitten", "beaten", "sewn", "made", "built"}
-    | {"surrounded", "hung", "lit", "found", "left", "set", "cut", "split", "shut", "spread"}
-)
-
-
-def is_adjective(word: str) -> bool:
-    """By list or ending; hyphens join adjectives too."""
-    if word in ADJECTIVES or word in COLOURS or word in ADJECTIVES_LIKE_ADVERBS:
-        return True
-    return word.endswith(ADJECTIVE_ENDINGS) and len(word) > 5 and word not in NOUNS_LIKE_ADJECTIVES
-
-
-def is_adverb(word: str) -> bool:
-    """By list or ending."""
-    if word in ADVERBS:
-        return True
-    return word.endswith("ly") and len(word) > 4 and word not in NOUNS_LIKE_ADVERBS | ADJECTIVES_LIKE_ADVERBS
-
-
-def is_past(word: str) -> bool:
-    """A past or a past participle, by list or ending."""
-    return word in IRREGULAR_PAST or (word.endswith("ed") and len(word) > 3 and word not in WORDS_LIKE_PAST)
-
-
-def is_plural(word: str) -> bool:
-    """A plural noun, by list or ending."""
-    return word in PLURALS or (word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 2)
-
-
-def singular(word: str) -> str:
-    """Without a plural's ending."""
-    if word.endswith(("sses", "shes", "ches", "xes")):
-        return word[:-2]
-    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
-
-
-def base_form(word: str) -> str | None:
-    """The verb of which the word is the third person (`watches` -> `watch`); None if there is none."""
-    candidates = {word[:-1]} if word.endswith("s") else set()
-    if word.endswith("es"):
-        candidates.add(word[:-2])
-    if word.endswith("ies"):
-        candidates.add(word[:-3] + "y")
-    return next(iter(sorted(candidates & VERBS)), None)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fiber.inference.text_phrases import Phrase, PhraseSource, choose_phrases
+from fiber.inference.phrases.text_phrases import Phrase, PhraseSource, choose_phrases
 from fiber.utils.errors import UserError
 
 
@@ -86,5 +86,5 @@ def test_phrases_that_are_not_of_the_text_are_refused(phrases: list[Phrase], mes
 
 @pytest.mark.parametrize("text", ["", " . "])
 def test_a_text_that_names_nothing_is_refused(text: str) -> None:
-    with pytest.raises(UserError, match="names nothing"):
+    with pytest.raises(UserError, match=f"text {text.strip()!r} names nothing"):
         choose_phrases(text)

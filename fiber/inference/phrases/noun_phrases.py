@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from fiber.detection.prompts import Span
-from fiber.inference.english_words import COLOURS, MATERIALS, PARTITIVES, SMALL_NUMBERS
-from fiber.inference.word_tags import BEFORE_NOUN, POSSESSIVE, Tag, TaggedWord, singular, tag_words
+from fiber.inference.phrases.english_words import COLOURS, MATERIALS, PARTITIVES, SMALL_NUMBERS
+from fiber.inference.phrases.word_endings import singular
+from fiber.inference.phrases.word_tags import BEFORE_NOUN, POSSESSIVE, Tag, TaggedWord
 
 QUANTITIES = frozenset({"some", "all", "each", "any", "both"})
 
 
-def noun_phrases(text: str) -> tuple[Span, ...]:
+def noun_phrases(words: Sequence[TaggedWord]) -> tuple[Span, ...]:
     """The things that an English caption names, as Flickr30k Entities marks them.
 
     A phrase goes from its determiner to its noun: `a man's hat`, `a red, green and blue kite`, `two smiling girls`.
@@ -18,16 +19,11 @@ def noun_phrases(text: str) -> tuple[Span, ...]:
     phrase are pronouns, and places relative to something (`in front of`, `in the middle of`, `on the left`).
 
     Args:
-        text: one sentence or several, of any characters.
+        words: of one sentence or several, of any characters, tagged.
 
     Returns:
-        Spans of `text` in order, disjoint, without blanks or punctuation around them; none where nothing is named.
+        Spans of the text in order, disjoint, without blanks or punctuation around them; none where nothing is named.
     """
-    return phrases_of(tag_words(text))
-
-
-def phrases_of(words: Sequence[TaggedWord]) -> tuple[Span, ...]:
-    """As `noun_phrases`, of tagged words."""
     found: list[Span] = []
     start = 0
     while start < len(words):

@@ -10,7 +10,8 @@ import pytest
 
 from fiber.data.shapes.phrases import ShapesPhrases
 from fiber.detection.prompts import Span, bracketed_phrases
-from fiber.inference.noun_phrases import noun_phrases
+from fiber.inference.phrases.noun_phrases import noun_phrases
+from fiber.inference.phrases.word_tags import tag_words
 
 CAPTIONS = Path(__file__).parent / "annotated_captions.txt"
 PIECES = (
@@ -20,15 +21,19 @@ PIECES = (
 MARKED = re.compile(r"\[/EN#(?P<id>\d+)/\S+ (?P<phrase>[^\]]*)\]")
 
 
+def spans_of(text: str) -> tuple[Span, ...]:
+    return noun_phrases(tag_words(text))
+
+
 def words(text: str) -> list[str]:
-    return [text[start:end] for start, end in noun_phrases(text)]
+    return [text[start:end] for start, end in spans_of(text)]
 
 
 def f1(pairs: Iterable[tuple[str, set[Span]]], *, heads: bool = False) -> float:
     """Of the spans in texts, or of the last words of the spans."""
     hits = total = 0
     for text, annotated in pairs:
-        spans = (set(noun_phrases(text)), annotated)
+        spans = (set(spans_of(text)), annotated)
         found, expected = ({end for _, end in some} if heads else some for some in spans)
         hits += len(found & expected)  # type: ignore[operator]
         total += len(found) + len(expected)
@@ -100,7 +105,7 @@ def test_objects_that_captions_name_lie_within_phrases(shared: Path, split: str)
     content = json.loads((shared / f"data/mini/derived_grounding/mixed_{split}.json").read_text())
     captions = {image["id"]: image["caption"] for image in content["images"]}
     named = {(captions[one["image_id"]], *span) for one in content["annotations"] for span in one["tokens_positive"]}
-    found = [any(first <= start and end <= last for first, last in noun_phrases(text)) for text, start, end in named]
+    found = [any(first <= start and end <= last for first, last in spans_of(text)) for text, start, end in named]
     assert len(found) > 200 and sum(found) / len(found) > 0.98
 
 
@@ -108,7 +113,7 @@ def test_phrases_of_the_shapes_world_are_found() -> None:
     reader = ShapesPhrases("val", num_samples=200, image_size=64)
     for index in range(200):
         caption = reader.grounded_caption(index)
-        assert list(noun_phrases(caption.text)) == [phrase.spans[0] for phrase in caption.phrases]
+        assert list(spans_of(caption.text)) == [phrase.spans[0] for phrase in caption.phrases]
 
 
 def test_any_text_gives_spans_of_it() -> None:
@@ -117,7 +122,7 @@ def test_any_text_gives_spans_of_it() -> None:
     for _ in range(1000):
         text = "".join(rng.choice(pieces) + rng.choice(["", " "]) for _ in range(rng.randrange(12)))
         place = 0
-        for start, end in noun_phrases(text):
+        for start, end in spans_of(text):
             assert place <= start < end <= len(text)
             assert text[start:end] == text[start:end].strip()
             place = end

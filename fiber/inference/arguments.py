@@ -1,0 +1,94 @@
+"""What callers hand to any predictor: checked, listed, aligned and cut into batches."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from fiber.utils.errors import UserError
+
+TextList = list[str] | tuple[str, ...]
+Texts = str | TextList
+
+
+def list_images(images: Any, name: str = "images") -> tuple[Image.Image, ...]:
+    """One picture or several as RGB.
+
+    Args:
+        images: what a caller gave.
+        name: of the argument, for messages.
+
+    Raises:
+        UserError: there is none, or something else is among them.
+    """
+    several = isinstance(images, Sequence) and not isinstance(images, str)
+    given = list(images) if several else [images]
+    if not given:
+        raise UserError(f"{name} is empty: give one picture at least.")
+    for place, image in enumerate(given):
+        where = f"{name}[{place}]" if several else name
+        if isinstance(image, str | Path):
+            raise UserError(f"{where} is the path {str(image)!r}: open the picture with PIL.Image.open.")
+        if not isinstance(image, Image.Image):
+            raise UserError(
+                f"{where} is of type {type(image).__name__}: give a picture of PIL, or a list of them "
+                "(PIL.Image.fromarray makes one of an array)."
+            )
+    return tuple(image.convert("RGB") for image in given)
+
+
+def list_texts(texts: Any, name: str) -> tuple[str, ...]:
+    """One text or several as they are.
+
+    Args:
+        texts: what a caller gave.
+        name: of the argument, for messages.
+
+    Raises:
+        UserError: there is none, one is blank, or something else is among them.
+    """
+    several = isinstance(texts, Sequence) and not isinstance(texts, str)
+    given = list(texts) if several else [texts]
+    if not given:
+        raise UserError(f"{name} is empty: give one text at least.")
+    for place, text in enumerate(given):
+        where = f"{name}[{place}]" if several else name
+        if not isinstance(text, str):
+            raise UserError(f"{where} is of type {type(text).__name__}: give a text, or a list of them.")
+        if not text.strip():
+            raise UserError(f"{where} is blank: give some words.")
+    return tuple(given)
+
+
+def aligned(**counts: int) -> list[tuple[int, ...]]:
+    """What belongs to each of K questions: for every kind of thing its place, which is 0 throughout if there is one.
+
+    Args:
+        counts: how many there are of each kind, 1 or K.
+
+    Raises:
+        UserError: the numbers do not go together.
+    """
+    total = max(counts.values())
+    if any(count not in (1, total) for count in counts.values()):
+        given = ", ".join(f"{count} {name}" for name, count in counts.items())
+        raise UserError(f"{given}: give one for all, or as many of each.")
+    return [tuple(place if count == total else 0 for count in counts.values()) for place in range(total)]
+
+
+def require_batch_size(batch_size: int) -> int:
+    """The number of things that go through a model together.
+
+    Raises:
+        UserError: it is below 1.
+    """
+    if batch_size < 1:
+        raise UserError(f"batch_size={batch_size}: give 1 or more.")
+    return batch_size
+
+
+def batches(num_rows: int, batch_size: int) -> Iterator[slice]:
+    """Rows that go through a model together."""
+    for start in range(0, num_rows, batch_size):
+        yield slice(start, start + batch_size)

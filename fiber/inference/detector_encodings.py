@@ -1,0 +1,45 @@
+"""What a detector has looked at or read, to be asked about again and again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from fiber.inference.grounding_predictor import EncodedClasses
+from fiber.models.trunks import ImageTrunk
+
+
+@dataclass(frozen=True)
+class ClassList:
+    """Classes that any number of pictures can be asked for without reading their names again."""
+
+    names: tuple[str, ...]
+    encoded: EncodedClasses
+
+
+@dataclass(frozen=True)
+class EncodedBatch:
+    """Pictures of one padded size."""
+
+    places: tuple[int, ...]
+    """Of each among all pictures."""
+    sizes: tuple[tuple[int, int], ...]
+    """Height and width of each in the network's input, without padding."""
+    trunk: ImageTrunk
+
+
+@dataclass(frozen=True)
+class EncodedDetectorImages:
+    """Pictures below the fusion; they count as several, even if there is one."""
+
+    images: tuple[Image.Image, ...]
+    """RGB."""
+    batches: tuple[EncodedBatch, ...]
+    """Every picture once."""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+DetectorImageList = Sequence[Image.Image] | EncodedDetectorImages
+DetectorImages = Image.Image | DetectorImageList

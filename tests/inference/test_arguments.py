@@ -1,0 +1,54 @@
+"""What callers hand to predictors."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fiber.inference.arguments import aligned, batches, list_images, list_texts
+from fiber.utils.errors import UserError
+
+
+def test_one_thing_goes_with_all_and_many_go_with_as_many() -> None:
+    assert aligned(images=1, questions=3) == [(0, 0), (0, 1), (0, 2)]
+    assert aligned(images=2, questions=2) == [(0, 0), (1, 1)]
+    assert aligned(left=2, right=1, statements=2) == [(0, 0, 0), (1, 0, 1)]
+    with pytest.raises(UserError, match="3 images, 2 questions: give one for all, or as many of each"):
+        aligned(images=3, questions=2)
+
+
+def test_batches_cover_all_rows() -> None:
+    assert [list(range(5))[rows] for rows in batches(5, 2)] == [[0, 1], [2, 3], [4]]
+    assert list(batches(0, 2)) == []
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ([], "images is empty"),
+        ("cat.jpg", "images is the path 'cat.jpg': open the picture"),
+        ([Image.new("RGB", (2, 2)), Path("cat.jpg")], r"images\[1\] is the path 'cat.jpg'"),
+        (np.zeros((4, 4, 3)), "images is of type ndarray: give a picture of PIL"),
+        (iter([]), "images is of type list_iterator"),
+        ([None], r"images\[0\] is of type NoneType"),
+    ],
+)
+def test_what_is_no_picture_is_named(images: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        list_images(images)
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ([], "questions is empty"),
+        (" ", "questions is blank"),
+        (["why?", ""], r"questions\[1\] is blank"),
+        (["why?", 3], r"questions\[1\] is of type int"),
+    ],
+)
+def test_what_is_no_text_is_named(texts: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        list_texts(texts, "questions")
