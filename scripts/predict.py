@@ -16,11 +16,11 @@ LISTS = ("image", "second_image", "phrases", "classes")
 @hydra.main(config_path="../configs/predict", config_name="predict", version_base="1.3")
 def main(config: DictConfig) -> None:
     try:
-        summary = predict(config)
+        broken = predict(config)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    if summary.broken:
+    if broken:
         sys.exit(1)
 
 

@@ -78,7 +78,7 @@ def bar_panel(width: int, font: Font, heading: str | None, bars: Sequence[Bar], 
     margin, line = round(font.size), round(font.size * LINE_HEIGHT)
     column, note_width = column_widths(width, font, bars)
     shown = bars[:MAX_BARS]
-    texts = [limited_lines(bar.text, font, column) for bar in shown]
+    texts = [lines_of(bar.text, font, column, limit=MAX_LINES) for bar in shown]
     title = [] if heading is None else lines_of(heading, font, width - 2 * margin)
     gap = round(font.size * ROW_GAP)
     rows = sum(len(text) * line + gap for text in texts)
@@ -122,16 +122,10 @@ def draw_bar(
     draw.text((right + font.size * 0.6, middle), bar.note, fill=INK, font=font, anchor="lm")
 
 
-def limited_lines(text: str, font: Font, width: float) -> list[str]:
-    """A text on three lines at most, its end replaced by dots where it needs more."""
+def lines_of(text: str, font: Font, width: float, *, limit: int | None = None) -> list[str]:
+    """A text broken at blanks; where it needs more lines than `limit`, its end is replaced by dots."""
     text = one_line(text)
     spans: list[Span] = wrapped(text, font, width)
-    if len(spans) > MAX_LINES:  # the last line and the next are more than fits, so that it ends in dots
-        spans[MAX_LINES - 1 :] = [(spans[MAX_LINES - 1][0], spans[MAX_LINES][1])]
+    if limit is not None and len(spans) > limit:  # the last line and the next are more than fits, so it ends in dots
+        spans[limit - 1 :] = [(spans[limit - 1][0], spans[limit][1])]
     return [shortened(text[start:end], font, width) for start, end in spans]
-
-
-def lines_of(text: str, font: Font, width: float) -> list[str]:
-    """A text broken at blanks."""
-    text = one_line(text)
-    return [shortened(text[start:end], font, width) for start, end in wrapped(text, font, width)]

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from omegaconf import DictConfig
 from PIL import Image
@@ -11,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fiber.data.readers.base import BrokenImageError
-from fiber.inference.asking import Ask, SeenRequest, build_question
+from fiber.inference.arguments import batches
+from fiber.inference.asking import Ask, SeenRequest, build_asker
 from fiber.inference.embedding import Embedding
 from fiber.inference.fiber import Fiber
 from fiber.inference.image_files import read_image
@@ -31,22 +31,16 @@ MAX_PRINTED, MAX_LINES = 20, 22
 """Predictions, and lines of each; the files hold all."""
 
 
-class PredictionSummary(NamedTuple):
-    """What came of it."""
-
-    predictions: int
-    """That are written."""
-    broken: tuple[Path, ...]
-    """Pictures that cannot be read."""
-
-
-def predict(config: DictConfig) -> PredictionSummary:
+def predict(config: DictConfig) -> tuple[Path, ...]:
     """Ask, write a line and a drawing per prediction, and print the first ones.
 
     Pictures that cannot be read are left out and named.
 
     Args:
         config: composed from `configs/predict/predict.yaml`.
+
+    Returns:
+        Pictures that cannot be read.
 
     Raises:
         UserError: anything in the configuration, the model or the texts that the user can mend, or no picture can be
@@ -63,10 +57,10 @@ def predict(config: DictConfig) -> PredictionSummary:
         settings.checkpoint,
         device=settings.device,
         batch_size=settings.batch_size,
-        **settings.settings(DETECTION),
+        **settings.values_of(DETECTION),
     )
     model.require("embed_image" if settings.task is PredictionTask.EMBED else settings.task.value)
-    ask = build_question(model, settings)
+    ask = build_asker(model, settings)
     broken: dict[Path, str] = {}
     with PredictionFiles(folder) as files, late_progress() as bar:
         shown = bar.add_task("predicting", total=len(requests))
@@ -82,7 +76,7 @@ def predict(config: DictConfig) -> PredictionSummary:
         first = next(iter(broken.values()))
         raise UserError(f"none of the pictures can be read ({first}): give JPEG or PNG files.")
     print(closing_line(files.number, len(broken), folder))
-    return PredictionSummary(files.number, tuple(broken))
+    return tuple(broken)
 
 
 def answers_to(
@@ -100,9 +94,9 @@ def answers_to(
     Yields:
         The place of a request and what is said; requests about broken pictures are left out.
     """
-    for start in range(0, len(requests), batch_size):
+    for rows in batches(len(requests), batch_size):
         seen: dict[int, SeenRequest] = {}
-        for row, request in enumerate(requests[start : start + batch_size], start):
+        for row, request in enumerate(requests[rows], rows.start):
             images = [picture for path in request.images if (picture := try_reading(path, broken, console)) is not None]
             if len(images) == len(request.images):
                 seen[row] = SeenRequest(request, tuple(images))
@@ -136,7 +130,7 @@ def late_progress() -> Iterator[Progress]:
 def files_read(settings: PredictionConfig, requests: Sequence[PredictionRequest]) -> dict[Path, str]:
     """Files that the predictions are made from, and the words for each."""
     keys = ("text_file", "classes_file", "inputs")
-    named = {Path(name): key for key, name in settings.settings(keys).items()}
+    named = {Path(name): key for key, name in settings.values_of(keys).items()}
     return {image: "picture" for request in requests for image in request.images} | named
 
 

@@ -40,24 +40,46 @@ class TaskKeys(NamedTuple):
     """Those that may be left out."""
     example: str
     """What a user may type."""
+    one_per_text: bool = False
+    """Whether something is said of each text; else one thing of a picture, or of a text."""
+
+    @property
+    def line_needs(self) -> tuple[str, ...]:
+        """Keys that a line of `inputs` must have."""
+        return tuple(key for key in self.needs if key in LINE_KEYS)
+
+    @property
+    def line_takes(self) -> tuple[str, ...]:
+        """Keys that it may have besides."""
+        return tuple(key for key in self.takes if key in LINE_KEYS and key not in self.needs)
 
 
 TEXT, CLASSES = ("text", "text_file"), ("classes", "classes_file")
 GENERATION = ("search", "num_beams", "max_length", "length_penalty", "temperature")
 DETECTION = ("score_threshold", "max_detections", "short_side")
-IN_LINES = ("image", "second_image", *TEXT, "phrases")
-"""What the lines of `inputs` say."""
+LINE_KEYS = ("image", "second_image", "text", "phrases")
+"""What the lines of `inputs` say, by their own keys."""
+IN_LINES = (*LINE_KEYS, "text_file")
+"""What is said there and not by the configuration."""
 
 TASK_KEYS: Mapping[PredictionTask, TaskKeys] = {
     PredictionTask.EMBED: TaskKeys((), ("image", *TEXT), "image=photos text_file=captions.txt"),
     PredictionTask.MATCH: TaskKeys(("image", "text"), TEXT, "image=cat.jpg text='[a dog,a cat]'"),
-    PredictionTask.ANSWER: TaskKeys(("image", "text"), (*TEXT, "top_k"), "image=cat.jpg text='what color is the cat?'"),
+    PredictionTask.ANSWER: TaskKeys(
+        ("image", "text"), (*TEXT, "top_k"), "image=cat.jpg text='what color is the cat?'", one_per_text=True
+    ),
     PredictionTask.REASON: TaskKeys(
-        ("image", "second_image", "text"), TEXT, "image=left.jpg second_image=right.jpg text='both show a dog'"
+        ("image", "second_image", "text"),
+        TEXT,
+        "image=left.jpg second_image=right.jpg text='both show a dog'",
+        one_per_text=True,
     ),
     PredictionTask.CAPTION: TaskKeys(("image",), GENERATION, "image=cat.jpg"),
     PredictionTask.GROUND: TaskKeys(
-        ("image", "text"), (*TEXT, "phrases", *DETECTION), "image=cat.jpg text='[a small dog] chases [two black cats]'"
+        ("image", "text"),
+        (*TEXT, "phrases", *DETECTION),
+        "image=cat.jpg text='[a small dog] chases [two black cats]'",
+        one_per_text=True,
     ),
     PredictionTask.DETECT: TaskKeys(
         ("image", "classes"), (*CLASSES, *DETECTION), "image=cat.jpg classes=[person,dog], or classes_file=names.txt"
@@ -132,7 +154,7 @@ class PredictionConfig:
         names = [name for name in self.__dataclass_fields__ if name in keys]
         return [name for name in names if getattr(self, name) not in (None, ())]
 
-    def settings(self, keys: Sequence[str]) -> dict[str, Any]:
+    def values_of(self, keys: Sequence[str]) -> dict[str, Any]:
         """Values of those keys that the user gives."""
         return {key: getattr(self, key) for key in self.given(set(keys))}
 

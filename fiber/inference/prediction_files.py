@@ -18,13 +18,11 @@ from torch import Tensor
 from fiber.inference.embedding import Embedding
 from fiber.inference.image_files import output_stems
 from fiber.inference.prediction import Prediction
-from fiber.inference.prediction_config import PredictionConfig, PredictionTask
+from fiber.inference.prediction_config import TASK_KEYS, PredictionConfig, PredictionTask
 from fiber.inference.prediction_requests import PredictionRequest
 from fiber.utils.errors import UserError
 
 LINES_FILE, EMBEDDINGS_FILE = "predictions.jsonl", "embeddings.safetensors"
-ONE_PER_TEXT = frozenset({PredictionTask.ANSWER, PredictionTask.REASON, PredictionTask.GROUND})
-"""Tasks that say something of each text; the others say one thing of a picture, or of a text."""
 
 
 class PredictionFiles:
@@ -85,7 +83,7 @@ class PredictionFiles:
 
 def drawing_names(config: PredictionConfig, requests: Sequence[PredictionRequest]) -> list[list[str | None]]:
     """For each request, a name for the drawing of each prediction; None where nothing is drawn."""
-    counts = [len(one.texts) if config.task in ONE_PER_TEXT else 1 for one in requests]
+    counts = [len(one.texts) if TASK_KEYS[config.task].one_per_text else 1 for one in requests]
     if not config.draw or config.task is PredictionTask.EMBED:
         return [[None] * count for count in counts]
     subjects = [one.images[0] for one, count in zip(requests, counts, strict=True) for _ in range(count)]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fiber.inference.image_files import find_images
-from fiber.inference.prediction_config import PredictionConfig, PredictionTask
+from fiber.inference.prediction_config import TASK_KEYS, PredictionConfig, PredictionTask
 from fiber.utils.errors import UserError
 
 
@@ -25,18 +25,6 @@ class PredictionRequest(NamedTuple):
     def images(self) -> tuple[Path, ...]:
         """The picture or pictures."""
         return tuple(path for path in (self.image, self.second_image) if path is not None)
-
-
-KEYS: Mapping[PredictionTask, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    PredictionTask.EMBED: ((), ("image", "text")),
-    PredictionTask.MATCH: (("image", "text"), ()),
-    PredictionTask.ANSWER: (("image", "text"), ()),
-    PredictionTask.REASON: (("image", "second_image", "text"), ()),
-    PredictionTask.CAPTION: (("image",), ()),
-    PredictionTask.GROUND: (("image", "text"), ("phrases",)),
-    PredictionTask.DETECT: (("image",), ()),
-}
-"""Of a line of `inputs`: those it must have, and those it may have."""
 
 
 def find_requests(config: PredictionConfig) -> list[PredictionRequest]:
@@ -87,9 +75,9 @@ def requests_of_lines(path: Path, task: PredictionTask) -> list[PredictionReques
 
 def requests_of(content: Any, task: PredictionTask, folder: Path, where: str) -> list[PredictionRequest]:
     """What a line asks: one request, or, where both are embedded, one for the picture and one for each text."""
-    needed, possible = KEYS[task]
-    known = (*needed, *possible)
-    if not isinstance(content, dict) or not set(needed) <= content.keys() <= set(known) or not content:
+    keys = TASK_KEYS[task]
+    known = (*keys.line_needs, *keys.line_takes)
+    if not isinstance(content, dict) or not set(keys.line_needs) <= content.keys() <= set(known) or not content:
         raise UserError(f"{where} is not as task={task} takes it: write {example(task)}.")
     values = {key: listed(content, key, where) for key in known}
     for key in ("image", "second_image"):
@@ -124,7 +112,7 @@ def embedded_texts(texts: Sequence[str]) -> list[PredictionRequest]:
 
 def example(task: PredictionTask) -> str:
     """What a line may look like."""
-    needed, possible = KEYS[task]
+    needed, possible = TASK_KEYS[task].line_needs, TASK_KEYS[task].line_takes
     values = {"image": "a.jpg", "second_image": "b.jpg", "text": "a small dog", "phrases": ["dog"]}
     shown = json.dumps({key: values[key] for key in needed or possible})
     return shown + (f", {' and '.join(possible)} if you like" if needed and possible else "")

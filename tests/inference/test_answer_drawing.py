@@ -12,7 +12,7 @@ from fiber.inference.answer_drawing import (
     Color,
     draw_answers,
     draw_judgement,
-    limited_lines,
+    lines_of,
 )
 from fiber.inference.text_layout import text_font
 
@@ -68,6 +68,7 @@ def test_a_judgement_is_green_or_red() -> None:
 
 def test_a_long_text_is_cut_after_three_lines() -> None:
     font = text_font((480, 480))
-    lines = limited_lines("many words " * 30, font, 200)
+    lines = lines_of("many words " * 30, font, 200, limit=3)
     assert len(lines) == 3 and lines[-1].endswith("...") and all(font.getlength(line) <= 200 for line in lines)
-    assert limited_lines("few\nwords", font, 200) == ["few words"]
+    assert lines_of("few\nwords", font, 200, limit=3) == lines_of("few\nwords", font, 200) == ["few words"]
+    assert "".join(lines_of("many words " * 30, font, 200)).count("many") == 30

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from fiber.checkpoints.model_description import ModelKind
 from fiber.inference.fiber import Fiber
 from fiber.inference.image_files import read_image
-from fiber.inference.predicting import PredictionSummary, predict
+from fiber.inference.predicting import predict
 from fiber.utils.errors import UserError
 
 from .exported_models import write_model
@@ -42,7 +42,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[ModelKind], 
     return lambda kind: root / kind if (root / kind).is_dir() else write_model(root / kind, kind)
 
 
-def run(*overrides: str) -> PredictionSummary:
+def run(*overrides: str) -> tuple[Path, ...]:
     return predict(composed("predict", "device=cpu", *overrides, folder=CONFIGS / "predict"))
 
 
@@ -55,8 +55,7 @@ def pngs(folder: str) -> list[str]:
 
 
 def test_every_picture_has_a_line_and_a_drawing(fine_run: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    summary = run("task=ground", f"checkpoint={fine_run}", "image='*/cat.png'", TEXT, "max_detections=3")
-    assert summary == PredictionSummary(2, ())
+    assert run("task=ground", f"checkpoint={fine_run}", "image='*/cat.png'", TEXT, "max_detections=3") == ()
     assert pngs("outputs/predictions") == ["cat-2.png", "cat.png"]
     model, printed = Fiber.from_pretrained(fine_run, device="cpu", max_detections=3), capsys.readouterr().out
     for name, stem, line in zip(PICTURES, ("cat", "cat-2"), written(), strict=True):
@@ -169,8 +168,7 @@ def test_broken_pictures_are_left_out_and_named(
 ) -> None:
     asked = ("task=match", f"checkpoint={exported(ModelKind.RETRIEVAL)}", "text=a circle")
     Path("one/bad.png").write_bytes(b"no picture")
-    summary = run(*asked, "image=[one,two]", "batch_size=1")
-    assert summary == PredictionSummary(2, (Path("one/bad.png"),))
+    assert run(*asked, "image=[one,two]", "batch_size=1") == (Path("one/bad.png"),)
     assert [line["image"] for line in written()] == list(PICTURES)
     printed = capsys.readouterr()
     assert printed.err.startswith("left out: one/bad.png: cannot identify image file")
@@ -178,6 +176,16 @@ def test_broken_pictures_are_left_out_and_named(
     with pytest.raises(UserError, match=r"none of the pictures can be read \(one/bad.png: .*give JPEG or PNG"):
         run(*asked, "image=one/bad.png", "output=other")
     assert not Path("other").exists()
+
+
+def test_a_picture_that_is_broken_in_every_line_is_told_once(
+    exported: Callable[[ModelKind], Path], here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("bad.png").write_bytes(b"no picture")
+    asked = [{"image": image, "text": "a circle"} for image in ("bad.png", "one/cat.png", "bad.png")]
+    Path("asked.jsonl").write_text("\n".join(map(json.dumps, asked)))
+    run("task=match", f"checkpoint={exported(ModelKind.RETRIEVAL)}", "inputs=asked.jsonl", "batch_size=1")
+    assert capsys.readouterr().err.count("left out: bad.png") == 1
 
 
 def test_long_lists_are_printed_in_part_and_a_bar_follows(
@@ -226,6 +234,9 @@ GROUND, DETECT, PICTURE = ("task=ground", TEXT), ("task=detect", "classes=[dog]"
         (("task=embed",), "image or text is missing: task=embed"),
         (GROUND, "image is missing"),
         ((*GROUND, "image=absent.jpg"), "image=absent.jpg does not exist"),
+        (("task=ground", PICTURE, "text_file=predictions.jsonl", "output=."), "overwrite the text_file pred"),
+        (("task=detect", PICTURE, "classes_file=predictions.jsonl", "output=."), "overwrite the classes_file pred"),
+        (("task=ground", "inputs=predictions.jsonl", "output=."), "overwrite the inputs predictions.jsonl: give an"),
         ((*GROUND, PICTURE, "inputs=a.jsonl"), "inputs=a.jsonl and image are both given"),
         (("task=ground", PICTURE, "text=[a dog,a cat]", "phrases=[dog]"), "phrases are of one text, and text has 2"),
         ((*GROUND, PICTURE, "checkpoint=null"), "checkpoint is missing"),
@@ -241,6 +252,7 @@ GROUND, DETECT, PICTURE = ("task=ground", TEXT), ("task=detect", "classes=[dog]"
 def test_one_message_says_what_to_type_and_nothing_is_written(
     fine_run: Path, here: Path, overrides: tuple[str, ...], message: str
 ) -> None:
+    Path("predictions.jsonl").write_text('{"image": "one/cat.png", "text": "a dog"}')
     before = sorted(here.rglob("*"))
     with pytest.raises(UserError, match=message):
         run(f"checkpoint={fine_run}", *overrides)
