@@ -12,7 +12,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from fiber.checkpoints.run_folder import BEST, CONFIG_FILE, TOKENIZER_FOLDER, checkpoint_folder
+from fiber.checkpoints.run_folder import BEST, CONFIG_FILE, TOKENIZER_FOLDER, checkpoint_folder, find_weights
 from fiber.data.data_module import TrainingDataModule
 from fiber.tasks.acceleration import checkpoint_activations, compile_backbone
 from fiber.tasks.building import RunParts
@@ -185,6 +185,10 @@ def prepare(config: DictConfig) -> Run:
     build = find_recipe(config.stage.name, config.task)
     settings = build_dataclass(TrainerConfig, plain(config.trainer), "trainer")
     checkpoint = find_checkpoint(config.ckpt_path, directory)
+    if config.ckpt_path is None and find_weights(directory) is not None:
+        raise UserError(
+            f"run_dir={directory} holds a model already: give another, or ckpt_path=auto to go on with that run."
+        )
     position = read_position(checkpoint) if checkpoint else None
     pl.seed_everything(config.seed, verbose=False)
 

@@ -1,7 +1,12 @@
 """Coarse pre-training from its configuration."""
 
+from pathlib import Path
+
 from omegaconf import DictConfig
 
+from fiber.checkpoints.initialization import InitializationReport, find_checkpoint_file
+from fiber.checkpoints.original_coarse import pretraining_names
+from fiber.checkpoints.task_initialization import initialize_task
 from fiber.data.pair_data_module import PairDataConfig, PairDataModule
 from fiber.data.readers.base import CaptionReader
 from fiber.data.tokenization import TextTokenizer
@@ -35,13 +40,15 @@ def build_coarse_pretraining(config: DictConfig, trainer: TrainerConfig, *, resu
         resuming: weights will come from a checkpoint.
     """
     objective = build_dataclass(PretrainingObjectiveConfig, plain(config.objective), "objective")
-    data_module, tokenizer = build_pair_data(config, trainer)
-    model = build_pretraining_model(config, vocab_size=tokenizer.vocab_size, pretrained=not resuming)
+    source = find_checkpoint_file(config.init_from)
+    data_module, tokenizer = build_pair_data(config, trainer, source=source)
+    model = FiberForPretraining(build_sizes(config, vocab_size=tokenizer.vocab_size))
+    initialization = None if resuming else start_from(config, model, source)
     optimization = optimization_config(config)
     task = CoarsePretraining(
         model, objective=objective, optimization=optimization, tokenizer=tokenizer, seed=config.seed
     )
-    return RunParts(task, data_module)
+    return RunParts(task, data_module, initialization)
 
 
 def build_pair_reader(config: DictConfig) -> CaptionReader:
@@ -49,13 +56,15 @@ def build_pair_reader(config: DictConfig) -> CaptionReader:
     return build_reader(config, CaptionReader, wanted="captions", suited="coarse_pretrain")  # type: ignore[type-abstract]
 
 
-def build_pair_data(config: DictConfig, trainer: TrainerConfig) -> tuple[PairDataModule, TextTokenizer]:
-    """Readers, tokeniser and batches."""
+def build_pair_data(
+    config: DictConfig, trainer: TrainerConfig, *, source: Path | None = None
+) -> tuple[PairDataModule, TextTokenizer]:
+    """Readers, tokeniser and batches; the tokeniser of the run that the checkpoint `source` belongs to, if of one."""
     require_image_size(config.image_size)
     train = [build_pair_reader(reader) for reader in config.data.train]
     settings = coarse_data_config(config, trainer, PairDataConfig)
     assert isinstance(settings, PairDataConfig)
-    tokenizer = build_tokenizer(config.tokenizer, train)
+    tokenizer = build_tokenizer(config.tokenizer, train, source=source)
     data_module = PairDataModule(
         settings,
         train=train,
@@ -66,9 +75,10 @@ def build_pair_data(config: DictConfig, trainer: TrainerConfig) -> tuple[PairDat
     return data_module, tokenizer
 
 
-def build_pretraining_model(config: DictConfig, *, vocab_size: int, pretrained: bool) -> FiberForPretraining:
-    """The network, from published weights where the model names them and `pretrained` holds."""
-    model = FiberForPretraining(build_sizes(config, vocab_size=vocab_size))
-    if pretrained:
+def start_from(config: DictConfig, model: FiberForPretraining, source: Path | None) -> InitializationReport | None:
+    """Weights of the checkpoint `source`, or of published models where the `model` part names them."""
+    if source is None:
         load_published_weights(model.backbone, config.model)
-    return model
+        return None
+    sizes = model.config
+    return initialize_task(model, pretraining_names(sizes), source, window_size=sizes.image.window_size)

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+import torch
 from hydra.errors import HydraException
 
-from fiber.tasks.training import prepare
+from fiber.tasks.training import prepare, train
 from fiber.utils.errors import UserError
 
 from ..composing import composed
@@ -40,3 +41,32 @@ def test_one_message_and_no_run(tmp_path: Path, override: str, message: str) -> 
 def test_unknown_keys_and_options_do_not_compose(tmp_path: Path, override: str, message: str) -> None:
     with pytest.raises(HydraException, match=message):
         composed([override], tmp_path / "run")
+
+
+SHORT = (
+    "optimization.max_steps=1",
+    "optimization.batch_size=8",
+    "trainer.batch_size=8",
+    "data.train.0.num_samples=16",
+    "data.val.num_samples=8",
+    "logger=csv",
+)
+
+
+def test_pre_training_goes_on_from_another_run_at_another_image_size(tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    train(composed(SHORT, first))
+    second = prepare(
+        composed([*SHORT, f"init_from={first}", "image_size=96", "model.image.window_size=3"], tmp_path / "b")
+    )
+    report = second.parts.initialization
+    assert report is not None and not report.fresh and len(report.resized) == 5
+    saved = torch.load(first / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+    own = second.task.model.state_dict()
+    same = [name for name in report.loaded if name not in report.resized]
+    assert all(torch.equal(own[name], saved[f"model.{name}"]) for name in same) and len(same) > 150
+    assert second.task.tokenizer.vocab_size == len(own["backbone.text.embedding.word.weight"])
+    with pytest.raises(UserError, match=r"first holds a model already: give another, or ckpt_path=auto to go on"):
+        prepare(composed(SHORT, first))
+    with pytest.raises(UserError, match="init_from=nowhere holds no checkpoint"):
+        prepare(composed([*SHORT, "init_from=nowhere"], tmp_path / "c"))
