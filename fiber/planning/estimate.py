@@ -55,7 +55,7 @@ class Devices(NamedTuple):
     utilization: float
     """Share of the accelerator's peak that is reached, in (0, 1]."""
     memory_share: float
-    """Of its memory that may be planned with; the rest is for fragmentation."""
+    """Of its memory that may be planned with; the rest is for kernels' buffers and fragments."""
 
 
 class Memory(NamedTuple):

@@ -120,6 +120,18 @@ def test_a_driver_s_name_leads_to_the_narrowest_kind() -> None:
     assert [one and one.name for one in found] == ["H100 PCIe", "H100", "A10G", "L40S", "V100-SXM2-16GB", None]
 
 
+@pytest.mark.gpu
+def test_the_peak_on_a_gpu_is_planned_within_a_fifth(tmp_path: Path) -> None:
+    output = tmp_path / "plan.json"
+    sizes = ["image_size=224", "objective.queue_size=64", "trainer.batch_size=16", "optimization.batch_size=16"]
+    run_plan(composed("stage=coarse", *sizes, "gpu=h100", "measure=true", f"output={output}"), data=None)
+    record = json.loads(output.read_text())
+    kept, measured = record["alternatives"][0], record["measured"]
+    planned = kept["memory_bytes_total"] - kept["memory_bytes"]["context"]
+    assert planned == pytest.approx(measured["peak_bytes"], rel=0.2)
+    assert kept["step_flops_per_sample"] * 16 == pytest.approx(measured["step_flops"], rel=0.02)
+
+
 def test_figures_are_printed_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "plan.json"
     config = composed("stage=coarse", "task=vqa", "experiment=demo", "optimization.max_steps=null", "gpu=a100")
