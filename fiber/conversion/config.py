@@ -6,7 +6,7 @@ from enum import StrEnum
 from omegaconf import DictConfig
 
 from fiber.checkpoints.foreign_state import Weights
-from fiber.checkpoints.reference_description import DescriptionOptions
+from fiber.conversion.original_description import DescriptionOptions
 from fiber.utils.configs import build_dataclass, plain
 from fiber.utils.errors import UserError
 

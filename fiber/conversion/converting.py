@@ -8,19 +8,19 @@ from rich.console import Console
 
 from fiber.checkpoints.foreign_state import ForeignState, read_foreign_state
 from fiber.checkpoints.initialization import OURS
-from fiber.checkpoints.key_report import KeyReport
 from fiber.checkpoints.run_folder import CONFIG_FILE, find_weights, is_sharded, run_of
 from fiber.conversion.config import ConversionConfig, Target, read_conversion
 from fiber.conversion.from_halves import convert_halves
-from fiber.conversion.from_reference import convert_reference, rewrite_reference
-from fiber.conversion.from_run import export_programs, export_run, write_reference
+from fiber.conversion.from_original import convert_original, rewrite_original
+from fiber.conversion.from_run import export_programs, export_run, write_original
+from fiber.conversion.key_report import KeyReport
 from fiber.conversion.report_table import report_table
 from fiber.utils.errors import UserError
 
 EXPECTED = "a checkpoint in the original's format, the directory of a run, or an exported model"
 FROM_OURS: Mapping[Target, Callable[[ConversionConfig, Path], KeyReport]] = {
     Target.FIBER: export_run,
-    Target.REFERENCE: write_reference,
+    Target.REFERENCE: write_original,
     Target.PROGRAMS: export_programs,
 }
 ENDINGS = (".ckpt", ".pth", ".pt")
@@ -65,8 +65,8 @@ def write(settings: ConversionConfig, output: Path) -> KeyReport:
     if settings.to is Target.PROGRAMS:
         raise UserError(f"input={path}: programs are made of models of this library. Convert it first, to=fiber.")
     if settings.to is Target.REFERENCE:
-        return rewrite_reference(foreign, settings, output)
-    return convert_reference(foreign, settings, output)
+        return rewrite_original(foreign, settings, output)
+    return convert_original(foreign, settings, output)
 
 
 def is_own(path: Path) -> bool:

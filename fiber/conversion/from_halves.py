@@ -4,7 +4,6 @@ from pathlib import Path
 
 import torch
 
-from fiber.checkpoints.key_report import DropReason, KeyReport
 from fiber.checkpoints.model_description import CoarseDescription, ModelKind
 from fiber.checkpoints.model_folder import ModelParts, write_model_folder
 from fiber.checkpoints.pretrained import (
@@ -15,13 +14,14 @@ from fiber.checkpoints.pretrained import (
     find_text_file,
     read_weights,
 )
-from fiber.checkpoints.reference_description import PRETRAINING_TEXT, text_length
-from fiber.checkpoints.reference_record import default_origin, write_record
-from fiber.checkpoints.reference_sizes import COARSE, NamedTensors, roberta_sizes, swin_sizes
 from fiber.conversion.config import ConversionConfig
-from fiber.conversion.from_reference import fitting_answers, fitting_tokenizer
+from fiber.conversion.from_original import fitting_answers, fitting_tokenizer
+from fiber.conversion.key_report import DropReason, KeyReport
 from fiber.conversion.origin_text import described_origin
+from fiber.conversion.original_description import PRETRAINING_TEXT, text_length
+from fiber.conversion.original_sizes import COARSE, NamedTensors, roberta_sizes, swin_sizes
 from fiber.conversion.recipe import compose_recipe
+from fiber.conversion.record import default_origin, write_record
 from fiber.models.config import FusionConfig
 from fiber.models.pretraining_model import FiberForPretraining
 from fiber.utils.errors import UserError

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import torch
 
-from fiber.checkpoints.key_report import KeyReport
 from fiber.checkpoints.model_kinds import original_names
-from fiber.checkpoints.reference_record import default_origin, original_content, read_record, write_record
 from fiber.conversion.config import ConversionConfig
+from fiber.conversion.key_report import KeyReport
 from fiber.conversion.original_settings import obstacles, original_settings
+from fiber.conversion.record import default_origin, original_content, read_record, write_record
 from fiber.inference.model_loading import load_model
 from fiber.inference.programs import write_programs
 from fiber.inference.publishing import save_model
@@ -49,7 +49,7 @@ def export_programs(settings: ConversionConfig, output: Path) -> KeyReport:
     return KeyReport(source=settings.input, loaded=tuple(loaded.model.state_dict()))
 
 
-def write_reference(settings: ConversionConfig, output: Path) -> KeyReport:
+def write_original(settings: ConversionConfig, output: Path) -> KeyReport:
     """Write a model of ours as the original would save it.
 
     Where the model came from a file of the original's, that file is written again. Otherwise what only the original

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fiber.checkpoints.key_report import KeyReport, examples
+from fiber.conversion.key_report import KeyReport, examples
 
 
 def described_origin(report: KeyReport) -> str:

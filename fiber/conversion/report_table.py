@@ -3,7 +3,7 @@
 from rich.table import Table
 from rich.text import Text
 
-from fiber.checkpoints.key_report import KeyReport, examples
+from fiber.conversion.key_report import KeyReport, examples
 
 
 def report_table(report: KeyReport) -> Table:

@@ -1,4 +1,4 @@
-"""Files in the original's format, wrapped around reference states as its trainers save them."""
+"""Files in the original's format, wrapped around golden states as its trainers save them."""
 
 import re
 from functools import cache

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from fiber.checkpoints.key_report import DropReason, KeyReport
 from fiber.checkpoints.model_description import CoarseDescription
 from fiber.checkpoints.model_kinds import build_model, original_names
 from fiber.checkpoints.position_bias import resize_position_bias
 from fiber.checkpoints.run_description import describe_run
 from fiber.checkpoints.task_initialization import initialize_task
 from fiber.conversion.converting import convert
+from fiber.conversion.key_report import DropReason, KeyReport
 from fiber.inference.model_loading import LoadedModel, load_model
 from fiber.tasks.evaluation_request import STAGES
 from fiber.utils.errors import UserError
@@ -124,7 +124,7 @@ def test_without_what_only_the_original_uses_a_file_has_the_same_names_with_init
     state = task_state(own_golden, "itm")
     source = lightning_file(state, tmp_path / "itm.ckpt")
     convert_golden(own_golden, source, tmp_path / "model", "keep_extra=false")
-    assert not (tmp_path / "model" / "reference_extra.safetensors").exists()
+    assert not (tmp_path / "model" / "original_extra.safetensors").exists()
     convert(converting(f"input={tmp_path / 'model'}", f"output={tmp_path / 'back.ckpt'}", "to=reference"))
     back = written(tmp_path / "back.ckpt")["state_dict"]
     assert set(back) == set(state)

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from fiber.checkpoints.detector_initialization import initialize_detector
-from fiber.checkpoints.key_report import DropReason, KeyReport
 from fiber.checkpoints.model_description import DetectorDescription
 from fiber.conversion.converting import convert
+from fiber.conversion.key_report import DropReason, KeyReport
 from fiber.inference.model_loading import load_model
 from fiber.models.detector_config import ChannelOrder
 from fiber.models.grounded_detector import GroundedDetector

@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 from fiber.checkpoints.foreign_state import ForeignState
 from fiber.checkpoints.initialization import BACKBONE, POSITION_BIAS
-from fiber.checkpoints.key_report import DropReason, KeyReport, examples
 from fiber.checkpoints.model_description import CoarseDescription, ModelDescription, ModelKind
 from fiber.checkpoints.model_kinds import build_model, original_names
 from fiber.checkpoints.original_coarse import TensorName, from_original
 from fiber.checkpoints.position_bias import resize_position_bias
-from fiber.checkpoints.reference_description import DescriptionOptions, describe_reference, has_heads
-from fiber.checkpoints.reference_keys import sort_out
-from fiber.checkpoints.reference_sizes import NamedTensors
+from fiber.conversion.key_report import DropReason, KeyReport, examples
+from fiber.conversion.original_description import DescriptionOptions, describe_original, has_heads
+from fiber.conversion.original_keys import sort_out
+from fiber.conversion.original_sizes import NamedTensors
 from fiber.utils.errors import UserError
 
 MATCHING, TEMPERATURE = "matching_head.", "temperature"
@@ -24,7 +24,7 @@ MATCHING, TEMPERATURE = "matching_head.", "temperature"
 PAIR_KINDS = (ModelKind.PRETRAINING, ModelKind.RETRIEVAL)
 
 
-class ReferenceModel(NamedTuple):
+class OriginalModel(NamedTuple):
     """What was read."""
 
     model: nn.Module
@@ -32,9 +32,9 @@ class ReferenceModel(NamedTuple):
     report: KeyReport
 
 
-def read_reference(
+def read_original(
     foreign: ForeignState, source: str, options: DescriptionOptions, *, allow_surprising: bool = False
-) -> ReferenceModel:
+) -> OriginalModel:
     """Build the model that the tensors are of, and fill it.
 
     Heads that were not trained may be missing: the matching head of a model for ITC alone, where every pair becomes as
@@ -50,7 +50,7 @@ def read_reference(
         UserError: it is no checkpoint of the original's, tensors are missing, of another shape, or surprising.
     """
     tensors = NamedTensors(foreign.tensors, f"input={source}")
-    description = describe_reference(tensors, foreign.settings, options)
+    description = describe_original(tensors, foreign.settings, options)
     names = tuple(original_names(description))
     absent = {name.ours for name in names if any(original not in tensors.state for original in name.originals)}
     refuse_missing(tensors, names, absent - may_be_fresh(absent, description, tensors))
@@ -67,7 +67,7 @@ def read_reference(
     description, resized = resize(ours, description, options.image_size)
     if foreign.other:
         dropped[DropReason.OTHER_WEIGHTS] = tuple(foreign.other)
-    return ReferenceModel(
+    return OriginalModel(
         model=filled(tensors.where, description, ours, keep_random=not has_heads(tensors)),
         description=description,
         report=KeyReport(

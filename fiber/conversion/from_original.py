@@ -6,15 +6,15 @@ from pathlib import Path
 import torch
 
 from fiber.checkpoints.foreign_state import ForeignState
-from fiber.checkpoints.key_report import KeyReport, examples
 from fiber.checkpoints.model_description import CoarseDescription, ModelDescription, ModelKind
 from fiber.checkpoints.model_folder import ModelParts, write_model_folder
-from fiber.checkpoints.reference_reading import ReferenceModel, read_reference
-from fiber.checkpoints.reference_record import find_origin, is_kept, original_content, write_record
 from fiber.conversion.config import ConversionConfig
+from fiber.conversion.key_report import KeyReport, examples
 from fiber.conversion.origin_text import described_origin
+from fiber.conversion.original_reading import OriginalModel, read_original
 from fiber.conversion.original_settings import original_settings
 from fiber.conversion.recipe import compose_recipe
+from fiber.conversion.record import find_origin, is_kept, original_content, write_record
 from fiber.data.answer_vocabulary import AnswerVocabulary
 from fiber.data.tokenization import TextTokenizer, load_tokenizer
 from fiber.utils.errors import UserError
@@ -22,7 +22,7 @@ from fiber.utils.errors import UserError
 log = logging.getLogger(__name__)
 
 
-def convert_reference(foreign: ForeignState, settings: ConversionConfig, output: Path) -> KeyReport:
+def convert_original(foreign: ForeignState, settings: ConversionConfig, output: Path) -> KeyReport:
     """Write the model folder.
 
     Args:
@@ -52,7 +52,7 @@ def convert_reference(foreign: ForeignState, settings: ConversionConfig, output:
     return read.report
 
 
-def rewrite_reference(foreign: ForeignState, settings: ConversionConfig, output: Path) -> KeyReport:
+def rewrite_original(foreign: ForeignState, settings: ConversionConfig, output: Path) -> KeyReport:
     """Write a file in the original's format from another: at another image size, or without an optimiser's state."""
     read = read_model(foreign, settings)
     weights = read.model.state_dict()
@@ -64,10 +64,10 @@ def rewrite_reference(foreign: ForeignState, settings: ConversionConfig, output:
     return read.report
 
 
-def read_model(foreign: ForeignState, settings: ConversionConfig) -> ReferenceModel:
+def read_model(foreign: ForeignState, settings: ConversionConfig) -> OriginalModel:
     """The model in a file."""
     assert settings.input is not None
-    return read_reference(foreign, settings.input, settings.described, allow_surprising=settings.allow_surprising)
+    return read_original(foreign, settings.input, settings.described, allow_surprising=settings.allow_surprising)
 
 
 def fitting_tokenizer(path: str, description: ModelDescription) -> TextTokenizer:

@@ -9,7 +9,7 @@ from fiber.checkpoints import original_fine
 from fiber.checkpoints.model_description import CoarseDescription, DetectorDescription, ModelDescription, ModelKind
 from fiber.checkpoints.model_kinds import original_names
 from fiber.checkpoints.original_coarse import TensorName, projection_names, to_original
-from fiber.checkpoints.reference_sizes import COARSE, FINE
+from fiber.conversion.original_sizes import COARSE, FINE
 from fiber.models.config import FusionConfig
 from fiber.models.detector_config import DetectorConfig
 from fiber.models.window_attention import relative_position_index, shift_mask
@@ -22,7 +22,7 @@ NUM_CLASSES = 80
 INITIAL_STD = 0.02
 
 
-def reference_state(weights: State, description: ModelDescription) -> dict[str, Tensor]:
+def original_state(weights: State, description: ModelDescription) -> dict[str, Tensor]:
     """State dict under the original's names, which the original loads strictly.
 
     What a model of ours lacks gets the value that the original starts from.

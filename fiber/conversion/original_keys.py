@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from fiber.checkpoints.key_report import DropReason
+from fiber.conversion.key_report import DropReason
 
 QUEUES = frozenset(
     {

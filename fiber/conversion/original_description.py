@@ -7,7 +7,7 @@ from typing import Any
 from fiber.checkpoints import original_coarse, original_fine
 from fiber.checkpoints.model_description import CoarseDescription, DetectorDescription, ModelDescription, ModelKind
 from fiber.checkpoints.model_kinds import COARSE_KINDS, kind_of_task
-from fiber.checkpoints.reference_sizes import COARSE, FINE, NamedTensors, detector_sizes, fusion_sizes
+from fiber.conversion.original_sizes import COARSE, FINE, NamedTensors, detector_sizes, fusion_sizes
 from fiber.models.config import RobertaConfig
 from fiber.utils.errors import UserError
 
@@ -40,7 +40,7 @@ class DescriptionOptions:
     """Whether the cross-attention of the image must have a norm on its query: fusion version 3."""
 
 
-def describe_reference(
+def describe_original(
     tensors: NamedTensors, settings: Mapping[str, Any], options: DescriptionOptions
 ) -> ModelDescription:
     """The model whose tensors these are.
@@ -60,7 +60,7 @@ def describe_reference(
     if tensors.has(f"{FINE.image}."):
         return describe_detector(tensors, options)
     if not tensors.has(f"{COARSE.image}.") or not tensors.has(f"{COARSE.text}."):
-        raise UserError(f"{tensors.where} {foreign_wording(tensors)}")
+        raise UserError(f"{tensors.where} {wording_of_others(tensors)}")
     backbone = fusion_sizes(tensors, COARSE, text_heads=options.text_heads)
     check_version(tensors, backbone.query_norm, options)
     kind = find_kind(tensors, options.task)
@@ -134,7 +134,7 @@ def has_heads(tensors: NamedTensors) -> bool:
     return tensors.has(*HEADS)
 
 
-def foreign_wording(tensors: NamedTensors) -> str:
+def wording_of_others(tensors: NamedTensors) -> str:
     """What a file is that holds no model of the original's."""
     name = next(iter(tensors.state), None)
     if name is None:

@@ -11,15 +11,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fiber.checkpoints.foreign_state import DETECTOR, LIGHTNING, ForeignState, Layout
-from fiber.checkpoints.key_report import KeyReport
 from fiber.checkpoints.model_description import ModelDescription, ModelKind
-from fiber.checkpoints.reference_keys import QUEUES
-from fiber.checkpoints.reference_state import reference_state
+from fiber.conversion.key_report import KeyReport
+from fiber.conversion.original_keys import QUEUES
+from fiber.conversion.original_state import original_state
 from fiber.data.readers.files import read_json
 from fiber.utils.configs import build_dataclass
 
 RECORD_FILE = "conversion.json"
-EXTRA_FILE = "reference_extra.safetensors"
+EXTRA_FILE = "original_extra.safetensors"
 """Tensors of the original's file that no model of ours has and that do not follow from it."""
 OTHER = "other/"
 """Before names of the averaged or raw weights beside those that the model has."""
@@ -67,7 +67,7 @@ def find_origin(
         The layout, and the tensors: all that are neither in the model nor computed from its sizes. Those of another
         window are not among them if position biases were resized.
     """
-    made = reference_state(weights, description)
+    made = original_state(weights, description)
     loaded = set(report.loaded)
     stale = ("relative_position_index", "attn_mask") if report.resized else ()
     extra = {
@@ -128,7 +128,7 @@ def original_content(
         extra: its tensors that the model does not have.
         settings: for Lightning's `hyper_parameters`, where the layout is Lightning's.
     """
-    made = reference_state(weights, description)
+    made = original_state(weights, description)
     dtype = getattr(torch, origin.dtype)
     own = {name: value for name, value in made.items() if name not in extra and name not in origin.absent}
     own = {name: value.to(dtype) if value.is_floating_point() else value for name, value in own.items()}
