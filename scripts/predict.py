@@ -6,7 +6,7 @@ import hydra
 from omegaconf import DictConfig
 
 from fiber.inference.predicting import predict
-from fiber.utils.errors import UserError
+from fiber.utils.errors import exit_on_user_error
 from fiber.utils.overrides import quoted
 
 TEXTS = ("checkpoint", "text_file", "classes_file", "inputs", "output")
@@ -15,11 +15,8 @@ LISTS = ("image", "second_image", "phrases", "classes")
 
 @hydra.main(config_path="../configs/predict", config_name="predict", version_base="1.3")
 def main(config: DictConfig) -> None:
-    try:
+    with exit_on_user_error():
         broken = predict(config)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
     if broken:
         sys.exit(1)
 

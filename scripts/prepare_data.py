@@ -9,21 +9,17 @@ import hydra
 from omegaconf import DictConfig
 
 from fiber.preparation.commands import prepare_data
-from fiber.utils.errors import UserError
+from fiber.utils.errors import ERROR_STATUS, exit_on_user_error
 from fiber.utils.overrides import with_command
 
-ERROR = 2
 statuses: list[int] = []
 """Of the command, which Hydra would not hand on."""
 
 
 @hydra.main(config_path="../configs", config_name="prepare_data", version_base="1.3")
 def main(config: DictConfig) -> None:
-    try:
+    with exit_on_user_error():
         statuses.append(prepare_data(config))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(ERROR)
 
 
 if __name__ == "__main__":
@@ -31,5 +27,5 @@ if __name__ == "__main__":
     try:
         main()
     except SystemExit as stopped:  # Hydra's own status of a wrong command line is 1
-        sys.exit(ERROR if stopped.code else 0)
+        sys.exit(ERROR_STATUS if stopped.code else 0)
     sys.exit(max(statuses, default=0))

@@ -3,15 +3,14 @@
 import json
 from pathlib import Path
 
-from omegaconf import DictConfig, ListConfig
-from rich.console import Console
-from rich.progress import track
+from omegaconf import DictConfig
 
 from fiber.data.readers.task_readers import DetectionReader
 from fiber.data.records import LabeledBox
+from fiber.preparation.data_splits import chosen_set
+from fiber.preparation.options import positive, required_output
+from fiber.preparation.progress import shown
 from fiber.tasks.building import build_reader
-from fiber.utils.configs import convert
-from fiber.utils.errors import UserError
 
 ANNOTATION_FILE = "_annotations.coco.json"
 
@@ -20,35 +19,17 @@ def write_split(config: DictConfig) -> None:
     """Write one split of detection data as such a folder.
 
     Args:
-        config: composed from `configs/prepare_data.yaml`: `split` of `data`, its first `max_samples`, and `output`.
+        config: composed from `configs/prepare_data.yaml`: `split` and `set_number` of `data`, its first `max_samples`,
+            and `output`.
 
     Raises:
-        UserError: no `output`, no such split, data without objects, or fewer than one sample.
+        UserError: no `output`, no such split or set, data without objects, or fewer than one sample.
     """
-    if config.output is None:
-        raise UserError("output is missing: give output=FOLDER.")
-    limit: int | None = convert(int | None, config.max_samples, "max_samples")
-    if limit is not None and limit < 1:
-        raise UserError(f"max_samples={limit}: give 1 or more, or null for all.")
-    found = split_of(config.data, config.split)
+    output = required_output(config)
+    max_samples = positive(config, "max_samples")
+    found = chosen_set(config).config
     reader = build_reader(found, DetectionReader, wanted="objects", suited="fine_coco")  # type: ignore[type-abstract]
-    write_coco_folder(reader, config.output, max_samples=limit)
-
-
-def split_of(data: DictConfig, split: str) -> DictConfig:
-    """The reader of a split: of `train`, which may be several sets, the first.
-
-    Raises:
-        UserError: there is no such split, or `val` is several sets.
-    """
-    splits = {"train": data.train[0], "val": data.val, **(data.get("splits") or {})}
-    if split not in splits:
-        raise UserError(f"split={split}: these data have {', '.join(map(str, splits))}.")
-    found = splits[split]
-    if isinstance(found, ListConfig):
-        raise UserError(f"split={split}: these data have several sets: give data with one.")
-    assert isinstance(found, DictConfig)
-    return found
+    write_coco_folder(reader, output, max_samples=max_samples)
 
 
 def write_coco_folder(reader: DetectionReader, folder: str | Path, *, max_samples: int | None = None) -> None:
@@ -68,8 +49,7 @@ def write_coco_folder(reader: DetectionReader, folder: str | Path, *, max_sample
     numbers = [int(name) for name in ids] if all(name.isdecimal() for name in ids) else list(range(len(ids)))
     images: list[dict[str, object]] = []
     annotations: list[dict[str, object]] = []
-    progress = track(numbers, "writing", console=Console(stderr=True), transient=True)
-    for index, number in enumerate(progress):
+    for index, number in enumerate(shown(numbers, "writing", total=len(numbers))):
         picture = reader.load_image(index)
         file = f"{number:06d}.png"
         picture.save(folder / file)

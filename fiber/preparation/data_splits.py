@@ -9,6 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 from fiber.data.readers.base import Reader
 from fiber.tasks.building import build_reader
 from fiber.tasks.suite import expand
+from fiber.utils.configs import convert
 from fiber.utils.errors import UserError
 
 
@@ -65,6 +66,29 @@ def data_splits(config: DictConfig) -> list[DataSplit]:
         for name, further in (data.get("splits") or {}).items():
             found += [DataSplit(str(name), one, required=False) for one in listed(further)]
     return found
+
+
+def chosen_set(config: DictConfig) -> DataSplit:
+    """The set of `split`, of several that of `set_number`.
+
+    Raises:
+        UserError: there is no such split or set, or there are several and none is chosen; also as `data_splits`.
+    """
+    number: int | None = convert(int | None, config.set_number, "set_number")
+    splits = data_splits(config)
+    sets = [one for one in splits if one.name == config.split]
+    if not sets:
+        raise UserError(
+            f"split={config.split}: these data have {', '.join(dict.fromkeys(one.name for one in splits))}."
+        )
+    if number is None and len(sets) > 1:
+        raise UserError(
+            f"split={config.split}: these data have {len(sets)} sets: write each to a folder of its own with "
+            f"set_number=0 to {len(sets) - 1}."
+        )
+    if not 0 <= (number or 0) < len(sets):
+        raise UserError(f"set_number={number}: split={config.split} has {len(sets)}, counted from 0.")
+    return sets[number or 0]
 
 
 def listed(readers: DictConfig | ListConfig) -> Sequence[DictConfig]:

@@ -1,7 +1,7 @@
 """Whether the images of a reader exist and can be decoded."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from enum import Enum, auto
@@ -9,13 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from rich.console import Console
-from rich.progress import track
-
 from fiber.data.readers.base import BrokenImageError, ImageReader, Reader
 from fiber.data.readers.files import load_rgb
-from fiber.data.readers.missing_images import image_files
+from fiber.data.readers.packed import PackedReader
 from fiber.data.readers.task_readers import StatementReader
+from fiber.preparation.progress import shown
 from fiber.utils.errors import UserError
 
 T = TypeVar("T")
@@ -53,8 +51,8 @@ class ImageChecker:
     """Looks at images; one that several readers share is looked at once.
 
     Args:
-        decode: decode every image; False only looks whether its file exists, and takes what lies in tables and shards
-            for found.
+        decode: decode every image; False only looks whether it is there, and takes what lies in tables and shards for
+            found unless it was missing when it was packed.
         num_workers: processes; None = as many as there are cores.
     """
 
@@ -70,26 +68,26 @@ class ImageChecker:
         Raises:
             UserError: a process was killed.
         """
-        if not len(reader) or image_files(reader, 0):
+        if not len(reader) or reader.image_files(0):
             return self.check_files(reader)
         return self.check_embedded(reader)
 
     def check_files(self, reader: Reader) -> ImageCounts:
         """Of a reader whose images are a file each."""
         samples = shown(range(len(reader)), f"listing {reader.name}", total=len(reader))
-        files = list(dict.fromkeys(str(file) for index in samples for file in image_files(reader, index)))
+        files = list(dict.fromkeys(str(file) for index in samples for file in reader.image_files(index)))
         new = [file for file in files if file not in self.known]
         look = partial(file_state, decode=self.decode)
         self.known.update(zip(new, self.map(look, new, reader), strict=True))
         return counted({file: self.known[file] for file in files})
 
     def check_embedded(self, reader: Reader) -> ImageCounts:
-        """Of a reader whose images lie in tables or shards; of a pair that cannot be decoded both are unreadable."""
+        """Of a reader whose images lie in tables or shards; what is said of a pair counts for both."""
         places = {reader.location(index): index for index in range(len(reader) - 1, -1, -1)}
         rows = dict(sorted(places.items(), key=lambda item: item[1]))
         states = [ImageState.FOUND] * len(rows)
-        if self.decode:
-            states = list(self.map(embedded_state, list(rows.values()), reader))
+        if self.decode or isinstance(reader, PackedReader):
+            states = list(self.map(partial(embedded_state, decode=self.decode), list(rows.values()), reader))
         if isinstance(reader, StatementReader):
             pairs = zip(rows, states, strict=True)
             return counted({f"{row} {side}": state for row, state in pairs for side in ("left", "right")})
@@ -135,17 +133,21 @@ def file_state(file: str, *, decode: bool) -> ImageState:
     return ImageState.FOUND
 
 
-def embedded_state(index: int) -> ImageState:
+def embedded_state(index: int, *, decode: bool) -> ImageState:
     """Of the image, or the pair, of a sample of the reader that this process holds."""
     reader = HeldReader.reader
+    if isinstance(reader, PackedReader) and reader.was_missing(index):
+        return ImageState.MISSING
+    if not decode:
+        return ImageState.FOUND
     try:
         if isinstance(reader, StatementReader):
             reader.load_images(index)
         else:
             assert isinstance(reader, ImageReader)
             reader.load_image(index)
-    except BrokenImageError as error:
-        return ImageState.MISSING if isinstance(error.__cause__, FileNotFoundError) else ImageState.UNREADABLE
+    except BrokenImageError:
+        return ImageState.UNREADABLE
     return ImageState.FOUND
 
 
@@ -156,8 +158,3 @@ def counted(states: dict[str, ImageState]) -> ImageCounts:
         for wanted in (ImageState.MISSING, ImageState.UNREADABLE)
     )
     return ImageCounts(len(states), missing, unreadable)
-
-
-def shown(items: Iterable[T], title: str, *, total: int) -> Iterable[T]:
-    """Items behind a bar of progress."""
-    return track(items, title, total=total, console=Console(stderr=True), transient=True)

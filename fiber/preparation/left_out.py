@@ -12,8 +12,6 @@ from fiber.data.defects import DefectKind
 from fiber.data.grounding_dataset import clean_annotation
 from fiber.data.readers.base import CaptionReader, Reader
 from fiber.data.readers.coco_detection import CocoDetection
-from fiber.data.readers.coco_detection import FileDetails as DetectionDetails
-from fiber.data.readers.coco_format import LeftOut
 from fiber.data.readers.mdetr_grounding import MdetrGrounding
 from fiber.data.readers.task_readers import BoxReader, DetectionReader, GroundingReader
 
@@ -34,10 +32,8 @@ def left_out(reader: Reader, *, training: bool) -> Mapping[str, int]:
     counts = Counter[str]()
     if isinstance(reader, CaptionReader):
         counts[BLANK_CAPTIONS] += len(reader.blank_images)
-    if isinstance(reader, CocoDetection):
-        counts[UNLISTED_IMAGE] += LeftOut(*DetectionDetails(*reader.index.details).left_out).annotations
-    if isinstance(reader, MdetrGrounding):
-        counts[UNLISTED_IMAGE] += LeftOut(*reader.details.left_out).annotations
+    if isinstance(reader, CocoDetection | MdetrGrounding):
+        counts[UNLISTED_IMAGE] += reader.left_out.annotations
     if training and isinstance(reader, BoxReader):
         counts.update(map(str, defects(reader)))
     return {kind: count for kind, count in sorted(counts.items()) if count}

@@ -2,13 +2,13 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import Progress
 
 from fiber.data.readers.base import CaptionReader, Reader
+from fiber.data.readers.packed import KINDS, find_kind
 from fiber.data.readers.packed_index import (
     INDEX_FILE,
     ShardListing,
@@ -17,10 +17,10 @@ from fiber.data.readers.packed_index import (
     shard_fault,
     write_listing,
 )
-from fiber.data.readers.packed_records import KINDS, find_kind
 from fiber.data.readers.task_readers import DetectionReader, FederatedReader, QuestionReader, ReferringReader
-from fiber.preparation.data_splits import data_splits
-from fiber.preparation.pack_shards import ShardLimits, ShardWriter
+from fiber.preparation.data_splits import chosen_set
+from fiber.preparation.options import positive, required_output
+from fiber.preparation.shard_writer import ShardLimits, ShardWriter
 from fiber.utils.configs import convert
 from fiber.utils.errors import UserError
 
@@ -37,16 +37,15 @@ def pack(config: DictConfig) -> None:
     Raises:
         UserError: no `output`, no such split or set, limits that are no positive numbers, or what `pack_shards` says.
     """
-    if config.output is None:
-        raise UserError("output is missing: give output=FOLDER.")
+    output = required_output(config)
     limits = ShardLimits(
         positive(config, "samples_per_shard"),
         None if (megabytes := positive(config, "shard_megabytes")) is None else megabytes * MEGABYTE,
     )
     max_samples = positive(config, "max_samples")
     listing = pack_shards(
-        chosen_set(config),
-        Path(config.output),
+        chosen_set(config).build(),
+        Path(output),
         limits=limits,
         max_samples=max_samples,
         max_broken=convert(float, config.max_broken, "max_broken"),
@@ -55,44 +54,7 @@ def pack(config: DictConfig) -> None:
     size = sum(shard.size for shard in listing.shards) / MEGABYTE
     missing = sum(shard.missing for shard in listing.shards)
     without = f", {missing:,} of them without their image" if missing else ""
-    print(
-        f"{listing.num_samples:,} samples{without} in {len(listing.shards):,} shards, {size:,.1f} MB: {config.output}"
-    )
-
-
-def positive(config: DictConfig, key: str) -> int | None:
-    """A whole number from 1, or null.
-
-    Raises:
-        UserError: it is something else.
-    """
-    value: int | None = convert(int | None, config[key], key)
-    if value is not None and value < 1:
-        raise UserError(f"{key}={value}: give 1 or more, or null for no limit.")
-    return value
-
-
-def chosen_set(config: DictConfig) -> Reader:
-    """The reader of `split`, of several sets that of `set_number`.
-
-    Raises:
-        UserError: there is no such split or set, or there are several and none is chosen.
-    """
-    number: int | None = convert(int | None, config.set_number, "set_number")
-    splits = data_splits(config)
-    sets = [one for one in splits if one.name == config.split]
-    if not sets:
-        raise UserError(
-            f"split={config.split}: these data have {', '.join(dict.fromkeys(one.name for one in splits))}."
-        )
-    if number is None and len(sets) > 1:
-        raise UserError(
-            f"split={config.split}: these data have {len(sets)} sets: pack each into a folder of its own with "
-            f"set_number=0 to {len(sets) - 1}."
-        )
-    if not 0 <= (number or 0) < len(sets):
-        raise UserError(f"set_number={number}: split={config.split} has {len(sets)}, counted from 0.")
-    return sets[number or 0].build()
+    print(f"{listing.num_samples:,} samples{without} in {len(listing.shards):,} shards, {size:,.1f} MB: {output}")
 
 
 def pack_shards(
@@ -161,7 +123,7 @@ def begin(folder: Path, wanted: ShardListing) -> ShardListing:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"output={folder} cannot be made a folder ({error}).") from error
+        raise UserError(f"output={folder} cannot be made a folder ({error}): give another output.") from error
     if (folder / INDEX_FILE).is_file():
         found = read_listing(folder)
         if dataclasses.replace(found, shards=()) != wanted:
@@ -179,8 +141,7 @@ def begin(folder: Path, wanted: ShardListing) -> ShardListing:
 def describe(reader: Reader, num_samples: int) -> ShardListing:
     """The index of a reader's samples, none of them packed."""
     kind = find_kind(reader)
-    source: Any = reader  # every kind of reader has texts
-    facts = SourceFacts(texts=None if type(source).texts is KINDS[kind].texts else tuple(source.texts()))
+    facts = SourceFacts(texts=None if type(reader).texts is KINDS[kind].protocol.texts else tuple(reader.texts()))
     if isinstance(reader, CaptionReader):
         facts = dataclasses.replace(facts, blank_images=tuple(reader.blank_images))
     if isinstance(reader, QuestionReader) and reader.known_answers is not None:

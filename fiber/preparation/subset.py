@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.progress import track
 
 from fiber.data.readers.base import Reader, UnknownSplitError
 from fiber.data.readers.files import MissingFileError
-from fiber.data.readers.missing_images import image_files
 from fiber.preparation.data_splits import DataSplit, data_splits
+from fiber.preparation.options import required_output, required_positive
+from fiber.preparation.progress import shown
 from fiber.preparation.subsets.chosen_samples import ChosenSamples, choose_samples, grouped
 from fiber.preparation.subsets.formats import SubsetWriter, writer_of
 from fiber.preparation.subsets.small_folder import SmallFolder
@@ -41,19 +40,16 @@ def write_subset(config: DictConfig) -> None:
         UserError: no `output`, or one that holds something; fewer than one sample; data that are no files, lie outside
             of `data_dir` or of which nothing is there; or so few samples that a reader cannot do with them.
     """
-    if config.output is None:
-        raise UserError("output is missing: give output=FOLDER, a new one.")
-    limit: int | None = convert(int | None, config.max_samples, "max_samples")
-    if limit is None or limit < 1:
-        raise UserError(f"max_samples={'null' if limit is None else limit}: give 1 or more, such as max_samples=100.")
+    output = required_output(config)
+    limit = required_positive(config, "max_samples", example=100)
     seed: int | None = convert(int | None, config.seed, "seed")
-    folder = SmallFolder(config.data_dir, config.output)
+    folder = SmallFolder(config.data_dir, output)
     chosen = choose_all(data_splits(config), limit, seed)
     for writer, splits in grouped(chosen, lambda one: one.writer).items():
         writer([one.samples for one in splits], folder)
     copy_images([one.samples for one in chosen], folder)
     read_again(config, chosen)
-    print(f"give data_dir={config.output} to read them")
+    print(f"give data_dir={output} to read them")
 
 
 def choose_all(splits: Sequence[DataSplit], limit: int, seed: int | None) -> list[ChosenSplit]:
@@ -83,8 +79,8 @@ def choose_all(splits: Sequence[DataSplit], limit: int, seed: int | None) -> lis
 
 def copy_images(chosen: Sequence[ChosenSamples[Reader]], folder: SmallFolder) -> None:
     """Copy the image files of the samples."""
-    files = [file for part in chosen for index in part.indices for file in image_files(part.reader, index)]
-    for file in track(list(dict.fromkeys(files)), "copying images", console=Console(stderr=True), transient=True):
+    files = dict.fromkeys(file for part in chosen for index in part.indices for file in part.reader.image_files(index))
+    for file in shown(files, "copying images", total=len(files)):
         folder.copy(file)
 
 

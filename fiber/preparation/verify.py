@@ -8,7 +8,7 @@ from rich.console import Console
 from fiber.data.readers.base import Reader, UnknownSplitError
 from fiber.data.readers.files import MissingFileError, MissingFolderError
 from fiber.data.readers.packed import PackedReader
-from fiber.data.readers.packed_index import shard_fault
+from fiber.data.readers.packed_index import shard_faults
 from fiber.preparation.data_splits import DataSplit, data_splits
 from fiber.preparation.image_checks import ImageChecker
 from fiber.preparation.left_out import left_out
@@ -90,6 +90,5 @@ def damaged_shards(reader: Reader, *, checksum: bool) -> list[str]:
     """
     if not isinstance(reader, PackedReader):
         return []
-    folder = reader.samples.folder
-    faults = ((shard, shard_fault(folder, shard, checksum=checksum)) for shard in reader.samples.listing.shards)
-    return [f"{folder / shard.file} {fault}" for shard, fault in faults if fault is not None]
+    faults = shard_faults(reader.samples.folder, reader.samples.listing, checksum=checksum)
+    return [f"{path} {fault}" for path, fault in faults.items()]

@@ -3,8 +3,6 @@
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
 
 from fiber.data.readers.coco_detection import CocoDetection
 from fiber.data.shapes.captions import ShapesCaptions
@@ -13,15 +11,8 @@ from fiber.evaluation.captioning.document_frequencies import DocumentFrequencies
 from fiber.preparation.coco_folder import ANNOTATION_FILE
 from fiber.preparation.commands import prepare_data
 from fiber.utils.errors import UserError
-from fiber.utils.overrides import with_command
 
-ROOT = Path(__file__).parents[2]
-
-
-def composed(*arguments: str) -> DictConfig:
-    """As the script does."""
-    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        return compose("prepare_data", overrides=with_command(arguments))
+from .composing import composed
 
 
 def test_document_frequencies_count_images_of_the_training_data(
@@ -67,6 +58,13 @@ def test_a_split_becomes_a_folder_in_coco_s_layout(
     assert f"3 images with {num_boxes} boxes of 4 classes: {output}" in capsys.readouterr().out
 
 
+def test_one_of_several_sets_becomes_a_folder(tmp_path: Path) -> None:
+    sizes = ("max_samples=2", "image_size=64")
+    asked = ("coco-folder", "data=shapes_fine_pretrain", "split=train", f"output={tmp_path}", *sizes)
+    prepare_data(composed(*asked, "set_number=1"))
+    assert len(CocoDetection(str(tmp_path / ANNOTATION_FILE), image_folder=str(tmp_path), training=False)) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -79,7 +77,7 @@ def test_a_split_becomes_a_folder_in_coco_s_layout(
             ["coco-folder", "data=shapes_fine_coco", "split=tset", "output=x"],
             "split=tset: these data have train, val, t",
         ),
-        (["coco-folder", "data=shapes_fine_pretrain", "split=val", "output=x"], "several sets: give data with one"),
+        (["coco-folder", "data=shapes_fine_pretrain", "split=val", "output=x"], "2 sets: .* set_number=0 to 1"),
         (["coco-folder", "data=shapes_fine_coco", "max_samples=0", "output=x"], "max_samples=0: give 1 or more"),
         (["coco-folder", "data=shapes_fine_refcoco", "split=testA", "output=x"], "reads no objects: .* data=fine_coco"),
         (["document-frequencies", "data=fine_lvis", "output=x"], "choose data for this stage|does not exist"),

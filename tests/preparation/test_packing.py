@@ -11,15 +11,15 @@ from fiber.data.readers.coco_detection import CocoDetection
 from fiber.data.readers.packed import read_packed
 from fiber.data.readers.packed_index import INDEX_FILE, read_listing
 from fiber.data.shapes.captions import ShapesCaptions
-from fiber.preparation import pack_shards as shards
+from fiber.preparation import shard_writer as shards
 from fiber.preparation.commands import prepare_data
-from fiber.preparation.pack_shards import ShardLimits
 from fiber.preparation.packing import pack_shards
+from fiber.preparation.shard_writer import ShardLimits
 from fiber.utils.errors import UserError
 
-from .test_commands import composed
+from .composing import composed
 
-TEN = ShardLimits(10, None)
+TEN, FIVE = ShardLimits(10, None), ShardLimits(5, None)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -123,12 +123,23 @@ def test_a_share_of_the_images_may_be_missing(tmp_path: Path, caplog: pytest.Log
     assert packed.load_image(2).size == (8, 6)  # type: ignore[attr-defined]
 
 
+def test_shards_that_are_mended_keep_to_the_share_too(tmp_path: Path) -> None:
+    reader, folder = images(tmp_path, missing=0), tmp_path / "shards"
+    (tmp_path / "9.png").unlink()
+    assert [shard.missing for shard in pack_shards(reader, folder, limits=FIVE, max_broken=0.1).shards] == [0, 1]
+    (tmp_path / "0.png").unlink()
+    (folder / "000000.tar").unlink()
+    with pytest.raises(UserError, match=r"0\.png is missing, .* raise max_broken"):
+        pack_shards(reader, folder, limits=FIVE, max_broken=0.1)
+    assert [shard.missing for shard in pack_shards(reader, folder, limits=FIVE, max_broken=0.2).shards] == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["data=shapes_coarse_caption"], "output is missing: give output=FOLDER"),
         (["data=shapes_coarse_caption", "output=x", "split=tset"], "split=tset: these data have train, val, test"),
-        (["data=shapes_fine_pretrain", "output=x"], "2 sets: pack each .* set_number=0 to 1"),
+        (["data=shapes_fine_pretrain", "output=x"], "2 sets: write each .* set_number=0 to 1"),
         (["data=shapes_fine_pretrain", "output=x", "set_number=2"], "set_number=2: split=train has 2, counted from 0"),
         (["data=shapes_coarse_caption", "output=x", "samples_per_shard=0"], "samples_per_shard=0: give 1 or more"),
     ],
@@ -139,6 +150,9 @@ def test_wrong_commands_end_in_one_message(arguments: list[str], message: str) -
 
 
 def test_a_folder_of_other_shards_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"file cannot be made a folder .*: give another output"):
+        pack_shards(ShapesCaptions("train", num_samples=3, image_size=32), tmp_path / "file", limits=TEN)
     pack_shards(ShapesCaptions("train", num_samples=3, image_size=32), tmp_path, limits=TEN)
     with pytest.raises(UserError, match=r"holds shards of .* \(3 samples of .*ShapesCaptions\), .*: empty the folder"):
         pack_shards(ShapesCaptions("train", num_samples=4, image_size=32), tmp_path, limits=TEN)

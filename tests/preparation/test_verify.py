@@ -12,11 +12,13 @@ from PIL import Image
 
 from fiber.data.readers.grounding_jsonl import GroundingJsonl
 from fiber.data.readers.jsonl import JsonlPairs
+from fiber.data.readers.mdetr_grounding import MdetrGrounding
+from fiber.data.readers.packed import read_packed
 from fiber.preparation import image_checks
 from fiber.preparation.image_checks import ImageChecker, ImageCounts
 from fiber.preparation.left_out import left_out
-from fiber.preparation.pack_shards import ShardLimits
 from fiber.preparation.packing import pack_shards
+from fiber.preparation.shard_writer import ShardLimits
 from fiber.preparation.verify import verify_data
 from fiber.utils.errors import UserError
 
@@ -167,6 +169,52 @@ def test_a_changed_shard_is_damage(tmp_path: Path) -> None:
     assert (status, train["status"]) == (1, "shards damaged") and str(shard) in train["problem"]
     shard.unlink()
     assert verified(tmp_path, train=[packed], decode=False)[1][0]["problem"] == f"{shard} is missing"
+
+
+@pytest.mark.parametrize("decode", [True, False])
+def test_an_image_that_was_missing_when_packed_is_missing(tmp_path: Path, decode: bool) -> None:
+    reader = JsonlPairs(str(write_pairs(tmp_path / "data", "a.png", "missing.png", "cut.png")))
+    pack_shards(reader, tmp_path / "packed", limits=ShardLimits(5, None), max_broken=0.5)
+    packed = {"_target_": f"{READERS}.packed.read_packed", "folder": str(tmp_path / "packed")}
+    status, (train,) = verified(tmp_path, train=[packed], decode=decode)
+    assert (status, train["images"], train["missing"], train["unreadable"]) == (1, 3, 1, int(decode))
+    assert train["missing_images"] == [read_packed(packed["folder"]).location(1)]
+
+
+def detection(folder: Path, *annotations: dict[str, Any]) -> dict[str, Any]:
+    """A reader of one image of 40 pixels with objects."""
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 40, "width": 40}],
+        "annotations": [{"id": number, "category_id": 1, **one} for number, one in enumerate(annotations)],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    (folder / "boxes.json").write_text(json.dumps(content))
+    places = {"annotation_file": str(folder / "boxes.json"), "image_folder": str(folder)}
+    return {"_target_": f"{READERS}.coco_detection.CocoDetection", **places}
+
+
+def test_annotations_of_images_that_a_file_does_not_list_are_counted(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "data", "a.png")
+    box = {"image_id": 1, "bbox": [1, 1, 9, 9]}
+    boxes = detection(tmp_path / "data", box, box | {"image_id": 2}, box | {"image_id": 3})
+    unlisted = {"an annotation of an image that the file does not list": 2}
+    assert [split["left_out"] for split in verified(tmp_path, train=[boxes], val=boxes)[1]] == [unlisted] * 2
+    captions = {"images": [{"id": 1, "file_name": "a.png", "height": 40, "width": 40, "caption": "a cat"}]}
+    spans = {"tokens_positive": [[2, 5]], "category_id": 1}
+    captions["annotations"] = [box | spans | {"id": 1}, box | spans | {"id": 2, "image_id": 2}]  # type: ignore[dict-item]
+    (tmp_path / "data/spans.json").write_text(json.dumps(captions))
+    places = {"annotation_file": str(tmp_path / "data/spans.json"), "vg_image_folder": str(tmp_path / "data")}
+    reader = MdetrGrounding(image_folder=str(tmp_path / "data"), **places)
+    assert left_out(reader, training=False) == {"an annotation of an image that the file does not list": 1}
+
+
+def test_boxes_of_crowds_are_not_cleaned(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "data", "a.png")
+    inside, outside = {"image_id": 1, "bbox": [1, 1, 9, 9]}, {"image_id": 1, "bbox": [50, 50, 9, 9]}
+    crowded = detection(tmp_path / "data", inside, outside | {"iscrowd": 1})
+    assert verified(tmp_path, train=[crowded])[1][0]["left_out"] == {}
+    single = detection(tmp_path / "data", inside, outside)
+    assert verified(tmp_path, train=[single])[1][0]["left_out"] == {"a box outside of its image": 1}
 
 
 def test_what_training_passes_over_is_counted_and_no_reason_to_fail(

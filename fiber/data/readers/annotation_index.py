@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fiber.data.readers.files import MissingFileError
+from fiber.data.readers.files import MissingFileError, write_whole
 from fiber.utils.errors import UserError
 
 if sys.platform != "win32":
@@ -203,14 +203,8 @@ def write_index(partial: Path, path: Path, source_stamp: list[Any], content: Ind
     }
     encoded = json.dumps(header).encode()
     encoded += b" " * (-(PREAMBLE.size + len(encoded)) % ALIGNMENT)
+    parts = [PREAMBLE.pack(MAGIC, len(encoded)), encoded, arrays, *records]
     try:
-        with partial.open("wb") as file:
-            file.write(PREAMBLE.pack(MAGIC, len(encoded)))
-            file.write(encoded)
-            file.write(arrays)
-            file.writelines(records)
-            file.flush()
-            os.fsync(file.fileno())  # a crash of the machine must not leave a named file without content
-        partial.replace(path)
+        write_whole(path, lambda file: file.writelines(parts), partial=partial)
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error}): set FIBER_CACHE to a folder with room.") from error

@@ -46,5 +46,8 @@ class ArrowPairs(CaptionReader):
     def location(self, index: int) -> str:
         return self.tables.location(index)
 
+    def encoded_images(self, index: int) -> list[bytes]:
+        return [self.tables.cell("image", index)]
+
     def load_image(self, index: int) -> Image.Image:
         return self.tables.image("image", index)

@@ -67,5 +67,8 @@ class ArrowQuestions(QuestionReader):
     def location(self, index: int) -> str:
         return self.tables.location(self.samples.find(index)[0])
 
+    def encoded_images(self, index: int) -> list[bytes]:
+        return [self.tables.cell("image", self.samples.find(index)[0])]
+
     def load_image(self, index: int) -> Image.Image:
         return self.tables.image("image", self.samples.find(index)[0])

@@ -68,6 +68,10 @@ class ArrowStatements(StatementReader):
     def location(self, index: int) -> str:
         return self.tables.location(self.samples.find(index)[0])
 
+    def encoded_images(self, index: int) -> list[bytes]:
+        row, _ = self.samples.find(index)
+        return [self.tables.cell(column, row) for column in ("image_0", "image_1")]
+
     def load_images(self, index: int) -> tuple[Image.Image, Image.Image]:
         row, _ = self.samples.find(index)
         return self.tables.image("image_0", row), self.tables.image("image_1", row)

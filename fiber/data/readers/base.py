@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fiber.data.readers.image_encoding import as_png
 from fiber.utils.errors import UserError
 
 
@@ -36,6 +38,22 @@ class Reader(ABC):
     def location(self, index: int) -> str:
         """Where a sample's image lies (a path, or `shard.tar@offset`), for messages."""
 
+    @abstractmethod
+    def texts(self) -> Iterator[str]:
+        """Texts to train a tokeniser on."""
+
+    def image_files(self, index: int) -> tuple[Path, ...]:
+        """Where the images of a sample should lie; none where they are no files, as in tables and shards."""
+        return ()
+
+    @abstractmethod
+    def encoded_images(self, index: int) -> list[bytes]:
+        """Content of the image files of a sample as it is stored; a picture without one as PNG.
+
+        Raises:
+            OSError: a file is missing or cannot be read.
+        """
+
 
 class ImageReader(Reader):
     """Samples of one image each."""
@@ -54,6 +72,9 @@ class ImageReader(Reader):
         Raises:
             BrokenImageError: the file is missing or cannot be decoded.
         """
+
+    def encoded_images(self, index: int) -> list[bytes]:
+        return [as_png(self.load_image(index))]
 
 
 class CaptionReader(ImageReader):
@@ -75,6 +96,6 @@ class CaptionReader(ImageReader):
         return np.array([len(self.captions(index)) for index in range(len(self))], dtype=np.int64)
 
     def texts(self) -> Iterator[str]:
-        """Texts to train a tokeniser on: the captions, unless a reader knows better."""
+        """The captions, unless a reader knows better."""
         for index in range(len(self)):
             yield from self.captions(index)

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from fiber.data.readers.annotation_index import AnnotationIndex, IndexContent
 from fiber.data.readers.coco_extent import Extent, measure_extent, require_pixels, warn_of_extent
@@ -20,7 +19,8 @@ from fiber.data.readers.coco_format import (
     stated_size,
     warn_of_left_out,
 )
-from fiber.data.readers.files import load_rgb, require_folder
+from fiber.data.readers.files import require_folder
+from fiber.data.readers.image_file_reader import ImageFileReader
 from fiber.data.readers.task_readers import DetectionReader
 from fiber.data.records import LabeledBox
 from fiber.detection.prompts import BACKGROUND, clean_name
@@ -63,7 +63,7 @@ class ImageRecord(NamedTuple):
     """LVIS: classes of which not every object has a box."""
 
 
-class CocoDetection(DetectionReader):
+class CocoDetection(ImageFileReader, DetectionReader):
     """Images with their boxes, in ascending order of image ids; classes in ascending order of category ids.
 
     A background is no class: a category named `__background__`, or one of id 0 without boxes that is but the group of
@@ -95,7 +95,7 @@ class CocoDetection(DetectionReader):
             layout=f"{self.layout}, version {INDEX_VERSION}, training={training}, keep_empty={keep_empty}",
             build=partial(
                 build_index,
-                image_files=self.image_files,
+                possible_files=self.possible_files,
                 training=training,
                 keep_empty=keep_empty,
                 distinct_words=self.distinct_words,
@@ -104,11 +104,12 @@ class CocoDetection(DetectionReader):
         require_folder(self.folder, expected=f"the images of {self.annotation_file.name}")
         details = FileDetails(*self.index.details)
         self.classes, self.category_ids = tuple(details.classes), tuple(details.category_ids)
-        warn_of_left_out(LeftOut(*details.left_out), self.annotation_file)
+        self.left_out = LeftOut(*details.left_out)
+        warn_of_left_out(self.left_out, self.annotation_file)
         warn_of_extent(Extent(*details.extent), self.annotation_file)
 
     @staticmethod
-    def image_files(image: dict[str, Any]) -> list[str]:
+    def possible_files(image: dict[str, Any]) -> list[str]:
         """Where an image of the annotation file may lie below the image folder, the likeliest place first."""
         return [image["file_name"]] if "file_name" in image else []
 
@@ -135,10 +136,6 @@ class CocoDetection(DetectionReader):
         places = [self.folder / file for file in self.record(index).files]
         return str(next((place for place in places[:-1] if place.is_file()), places[-1]))
 
-    def load_image(self, index: int) -> Image.Image:
-        location = self.location(index)
-        return load_rgb(Path(location), location)
-
     def missing_images(self, count: int) -> list[str]:
         """Locations of those of the first `count` images whose file does not exist; looks for every one."""
         return [place for place in map(self.location, range(count)) if not Path(place).is_file()]
@@ -147,7 +144,7 @@ class CocoDetection(DetectionReader):
 def build_index(
     path: Path,
     *,
-    image_files: Callable[[dict[str, Any]], list[str]],
+    possible_files: Callable[[dict[str, Any]], list[str]],
     training: bool,
     keep_empty: bool,
     distinct_words: bool,
@@ -181,7 +178,7 @@ def build_index(
         records=(
             ImageRecord(
                 image["id"],
-                existing(image_files(image), image, path),
+                existing(possible_files(image), image, path),
                 [labeled_box(one, class_of, path) for one in content.annotations.get(image["id"], ())],
                 classes_of(image, "neg_category_ids", class_of, path),
                 classes_of(image, "not_exhaustive_category_ids", class_of, path),

@@ -1,7 +1,8 @@
 """Reading annotation files and pictures, with errors that name them."""
 
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -55,6 +56,22 @@ def require_file(path: Path, *, expected: str) -> None:
     raise MissingFileError(
         f"{path} does not exist ({missing} is missing): expected {expected}. Is data_dir right?", path=path
     )
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object], *, partial: Path | None = None) -> None:
+    """Write a file that has its name once it is whole: readers meet an old one or the new one.
+
+    Args:
+        path: of the file.
+        write: writes the content.
+        partial: name until then; None = the file's with `.part`.
+    """
+    partial = path.with_name(f"{path.name}.part") if partial is None else partial
+    with partial.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())  # a crash of the machine must not leave a named file without content
+    partial.replace(path)
 
 
 def require_folder(path: Path, *, expected: str) -> None:

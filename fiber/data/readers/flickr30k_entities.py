@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from fiber.data.readers.annotation_index import AnnotationIndex, IndexContent
-from fiber.data.readers.files import MissingFileError, load_rgb, require_folder
+from fiber.data.readers.files import MissingFileError, require_folder
+from fiber.data.readers.image_file_reader import ImageFileReader
 from fiber.data.readers.task_readers import EntitiesReader
 from fiber.data.records import Box, GroundedCaption, Phrase, Span
 from fiber.utils.errors import UserError
@@ -68,7 +68,7 @@ class RecordedPhrase(NamedTuple):
     boxes: list[Box]
 
 
-class Flickr30kEntities(EntitiesReader):
+class Flickr30kEntities(ImageFileReader, EntitiesReader):
     """One sample per sentence that has a phrase with boxes, picture by picture as listed.
 
     A caption is the sentence's words, one blank between them. Phrases without boxes (scenes, what is not visible) are
@@ -142,10 +142,6 @@ class Flickr30kEntities(EntitiesReader):
 
     def location(self, index: int) -> str:
         return str(self.folder / f"{self.picture_id(index)}.jpg")
-
-    def load_image(self, index: int) -> Image.Image:
-        location = self.location(index)
-        return load_rgb(Path(location), location)
 
 
 def build_index(split_file: Path, *, folder: Path) -> IndexContent:

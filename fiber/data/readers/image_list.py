@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from fiber.data.readers.base import CaptionReader
-from fiber.data.readers.files import load_rgb, unique, without_blanks
+from fiber.data.readers.files import unique, without_blanks
+from fiber.data.readers.image_file_reader import ImageFileReader
 from fiber.utils.errors import UserError
 
 
@@ -22,7 +22,7 @@ class CaptionedFile(NamedTuple):
     """As annotated, blanks and repetitions among them."""
 
 
-class ImageListReader(CaptionReader):
+class ImageListReader(ImageFileReader, CaptionReader):
     """A list of files with their captions; images without a caption are left out.
 
     Args:
@@ -61,6 +61,3 @@ class ImageListReader(CaptionReader):
 
     def location(self, index: int) -> str:
         return self.files[index].path
-
-    def load_image(self, index: int) -> Image.Image:
-        return load_rgb(Path(self.location(index)), self.location(index))

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
-from PIL import Image
 
-from fiber.data.readers.base import ImageReader
-from fiber.data.readers.files import load_rgb, require_file
+from fiber.data.readers.files import require_file
+from fiber.data.readers.image_file_reader import ImageFileReader
 from fiber.utils.errors import UserError
 
 
@@ -27,7 +26,7 @@ class LineRecord(Protocol):
 RecordT = TypeVar("RecordT", bound=LineRecord)
 
 
-class JsonLinesReader(ImageReader, Generic[RecordT]):
+class JsonLinesReader(ImageFileReader, Generic[RecordT]):
     """Lines that name an image each; all are checked when the reader is built, and read again when asked for.
 
     Only the places of the lines and a few numbers of each are kept in memory.
@@ -105,7 +104,3 @@ class JsonLinesReader(ImageReader, Generic[RecordT]):
 
     def location(self, index: int) -> str:
         return str(self.folder / self.record(index).image)
-
-    def load_image(self, index: int) -> Image.Image:
-        location = self.location(index)
-        return load_rgb(Path(location), location)

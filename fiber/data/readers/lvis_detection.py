@@ -33,7 +33,7 @@ class LvisDetection(CocoDetection, FederatedReader):
             raise UserError(f"{annotation_file}: categories lack frequency: expected LVIS annotations.")
 
     @staticmethod
-    def image_files(image: dict[str, Any]) -> list[str]:
+    def possible_files(image: dict[str, Any]) -> list[str]:
         files = [image["file_name"]] if "file_name" in image else []
         if "coco_url" in image:
             parts = str(image["coco_url"]).split("/")[-2:]

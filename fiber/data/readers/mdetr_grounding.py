@@ -7,11 +7,11 @@ from typing import Any, ClassVar, NamedTuple, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from fiber.data.readers.annotation_index import AnnotationIndex, IndexContent
 from fiber.data.readers.coco_format import LeftOut, corners, is_crowd, read_coco, stated_size, warn_of_left_out
-from fiber.data.readers.files import load_rgb, require_folder
+from fiber.data.readers.files import require_folder
+from fiber.data.readers.image_file_reader import ImageFileReader
 from fiber.data.readers.task_readers import GroundingReader, ReferringReader
 from fiber.data.records import Box, GroundedCaption, Phrase, Span
 from fiber.utils.errors import UserError
@@ -57,7 +57,7 @@ class EntryRecord(NamedTuple):
     """Spans of every phrase that is judged."""
 
 
-class MdetrGrounding(GroundingReader):
+class MdetrGrounding(ImageFileReader, GroundingReader):
     """One sample per caption, in ascending order of entry ids; an image has as many entries as captions.
 
     Boxes whose characters are the same make one phrase. Crowds are left out.
@@ -100,7 +100,8 @@ class MdetrGrounding(GroundingReader):
                 )
             self.other_folder = Path(vg_image_folder)
             require_folder(self.other_folder, expected=f"the Visual Genome images of {self.annotation_file.name}")
-        warn_of_left_out(LeftOut(*self.details.left_out), self.annotation_file)
+        self.left_out = LeftOut(*self.details.left_out)
+        warn_of_left_out(self.left_out, self.annotation_file)
 
     @property
     def details(self) -> FileDetails:
@@ -131,10 +132,6 @@ class MdetrGrounding(GroundingReader):
     def location(self, index: int) -> str:
         record = self.record(index)
         return str((self.folder if record.source == COCO else self.other_folder) / record.file)
-
-    def load_image(self, index: int) -> Image.Image:
-        location = self.location(index)
-        return load_rgb(Path(location), location)
 
 
 class MdetrReferring(MdetrGrounding, ReferringReader):

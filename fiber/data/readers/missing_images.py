@@ -1,39 +1,12 @@
 """Images that an annotation file lists and that do not exist."""
 
 import logging
-from pathlib import Path
 
-from fiber.data.readers.base import Reader
 from fiber.data.readers.coco_detection import CocoDetection
-from fiber.data.readers.flickr30k_entities import Flickr30kEntities
-from fiber.data.readers.image_list import ImageListReader
-from fiber.data.readers.json_lines import JsonLinesReader
-from fiber.data.readers.mdetr_grounding import MdetrGrounding
-from fiber.data.readers.nlvr2 import Nlvr2Statements
-from fiber.data.readers.refer import ReferExpressions
 from fiber.data.readers.task_readers import BoxReader
-from fiber.data.readers.vqa import VqaQuestions
 from fiber.utils.errors import UserError
 
 log = logging.getLogger(__name__)
-
-FILE_READERS = (
-    ImageListReader,
-    JsonLinesReader,
-    CocoDetection,
-    Flickr30kEntities,
-    MdetrGrounding,
-    ReferExpressions,
-    VqaQuestions,
-)
-"""Readers of images that are a file each, at `location`."""
-
-
-def image_files(reader: Reader, index: int) -> tuple[Path, ...]:
-    """Where the images of a sample should lie; none where they are no files of their own, as in tables and shards."""
-    if isinstance(reader, Nlvr2Statements):
-        return reader.path(index, 0), reader.path(index, 1)
-    return (Path(reader.location(index)),) if isinstance(reader, FILE_READERS) else ()
 
 
 def check_missing(reader: BoxReader, *, allowed_share: float, max_samples: int | None = None) -> None:

@@ -69,8 +69,14 @@ class Nlvr2Statements(StatementReader):
     def location(self, index: int) -> str:
         return str(self.path(index, 0)).replace("-img0.png", "-img{0,1}.png")
 
+    def image_files(self, index: int) -> tuple[Path, Path]:
+        return self.path(index, 0), self.path(index, 1)
+
+    def encoded_images(self, index: int) -> list[bytes]:
+        return [file.read_bytes() for file in self.image_files(index)]
+
     def load_images(self, index: int) -> tuple[Image.Image, Image.Image]:
-        left, right = self.path(index, 0), self.path(index, 1)
+        left, right = self.image_files(index)
         return load_rgb(left, str(left)), load_rgb(right, str(right))
 
 

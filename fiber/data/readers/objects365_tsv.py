@@ -111,13 +111,15 @@ class Objects365Tsv(DetectionReader):
     def location(self, index: int) -> str:
         return f"{self.images.path}:{self.rows[index] + 1}"
 
-    def load_image(self, index: int) -> Image.Image:
-        location, text = self.location(index), self.images[int(self.rows[index])][-1]
+    def encoded_images(self, index: int) -> list[bytes]:
         try:
-            encoded = base64.b64decode(text, validate=True)
+            return [base64.b64decode(self.images[int(self.rows[index])][-1], validate=True)]
         except ValueError as error:
-            raise BrokenImageError(f"{location}: {error}") from error
-        return load_rgb(io.BytesIO(encoded), location)
+            raise BrokenImageError(f"{self.location(index)}: {error}") from error
+
+    def load_image(self, index: int) -> Image.Image:
+        (content,) = self.encoded_images(index)
+        return load_rgb(io.BytesIO(content), self.location(index))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

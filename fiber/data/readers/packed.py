@@ -1,6 +1,7 @@
 """Shards that `prepare_data.py pack` wrote, read as the data set they were packed from."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from fiber.data.readers.packed_records import (
     ObjectRecord,
     PhraseRecord,
     QuestionRecord,
+    Record,
     StatementRecord,
 )
 from fiber.data.readers.packed_samples import PackedSamples
@@ -49,10 +51,19 @@ class PackedReader(Reader):
         return self.samples.location(index)
 
     def texts(self) -> Iterator[str]:
-        """Texts to train a tokeniser on: those of the data set."""
+        """Those of the data set."""
         if self.facts.texts is not None:
             return iter(self.facts.texts)
-        return super().texts()  # type: ignore[misc,no-any-return]  # of the protocol that a subclass adds
+        texts: Iterator[str] = KINDS[self.samples.listing.kind].protocol.texts(self)
+        return texts
+
+    def encoded_images(self, index: int) -> list[bytes]:
+        """As they were packed; empty where one was missing then."""
+        return self.samples.encoded_images(index)
+
+    def was_missing(self, index: int) -> bool:
+        """Whether a sample was packed without its images."""
+        return any(size == 0 for _, size in self.samples.sample(index).images)
 
 
 class PackedImages(PackedReader, ImageReader):
@@ -176,16 +187,31 @@ class PackedFederated(PackedObjects, FederatedReader):
         return self.record(index).not_exhaustive_classes
 
 
-READERS: Mapping[SampleKind, type[PackedReader]] = {
-    SampleKind.CAPTIONS: PackedCaptions,
-    SampleKind.QUESTIONS: PackedQuestions,
-    SampleKind.STATEMENTS: PackedStatements,
-    SampleKind.PHRASES: PackedPhrases,
-    SampleKind.REFERRING: PackedReferring,
-    SampleKind.ENTITIES: PackedEntities,
-    SampleKind.OBJECTS: PackedObjects,
-    SampleKind.FEDERATED: PackedFederated,
+class PackedKind(NamedTuple):
+    """How samples of one kind are packed and read."""
+
+    protocol: type[Any]
+    """Of the readers that can be packed as such, a kind of `Reader`; it is abstract."""
+    record: type[Record]
+    reader: type[PackedReader]
+
+
+KINDS: Mapping[SampleKind, PackedKind] = {
+    SampleKind.FEDERATED: PackedKind(FederatedReader, ObjectRecord, PackedFederated),
+    SampleKind.OBJECTS: PackedKind(DetectionReader, ObjectRecord, PackedObjects),
+    SampleKind.ENTITIES: PackedKind(EntitiesReader, PhraseRecord, PackedEntities),
+    SampleKind.REFERRING: PackedKind(ReferringReader, PhraseRecord, PackedReferring),
+    SampleKind.PHRASES: PackedKind(GroundingReader, PhraseRecord, PackedPhrases),
+    SampleKind.STATEMENTS: PackedKind(StatementReader, StatementRecord, PackedStatements),
+    SampleKind.QUESTIONS: PackedKind(QuestionReader, QuestionRecord, PackedQuestions),
+    SampleKind.CAPTIONS: PackedKind(CaptionReader, CaptionRecord, PackedCaptions),
 }
+"""The particular before the general."""
+
+
+def find_kind(reader: Reader) -> SampleKind:
+    """What a reader reads."""
+    return next(kind for kind, packed in KINDS.items() if isinstance(reader, packed.protocol))
 
 
 def read_packed(folder: str, *, max_lost: float = 0.0) -> PackedReader:
@@ -204,4 +230,4 @@ def read_packed(folder: str, *, max_lost: float = 0.0) -> PackedReader:
         UserError: there is no index, packing did not come to its end, more is lost, or a shard is damaged.
     """
     samples = PackedSamples(folder, max_lost=max_lost)
-    return READERS[samples.listing.kind](samples)
+    return KINDS[samples.listing.kind].reader(samples)

@@ -3,12 +3,11 @@
 import dataclasses
 import hashlib
 import json
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fiber.data.readers.files import read_json
+from fiber.data.readers.files import read_json, write_whole
 from fiber.detection.prompts import ClassPrompt
 from fiber.utils.errors import UserError
 
@@ -115,16 +114,12 @@ def read_listing(folder: Path) -> ShardListing:
 
 
 def write_listing(listing: ShardListing, folder: Path) -> None:
-    """Write the index of a folder: readers meet the old one or the new one."""
+    """Write the index of a folder."""
     facts = {key: value for key, value in vars(listing.facts).items() if value not in ((), None)}
     content = {"version": FORMAT_VERSION} | vars(listing)
     content |= {"facts": facts, "shards": [shard._asdict() for shard in listing.shards]}
-    partial = folder / f"{INDEX_FILE}.part"
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(content, indent=1) + "\n")
-        file.flush()
-        os.fsync(file.fileno())  # a crash of the machine must not leave a named file without content
-    partial.replace(folder / INDEX_FILE)
+    text = json.dumps(content, indent=1) + "\n"
+    write_whole(folder / INDEX_FILE, lambda file: file.write(text.encode()))
 
 
 def shard_fault(folder: Path, shard: Shard, *, checksum: bool = False) -> str | None:
@@ -146,17 +141,9 @@ def shard_fault(folder: Path, shard: Shard, *, checksum: bool = False) -> str | 
     return None
 
 
-def check_shards(folder: Path) -> dict[Path, str]:
-    """Read every shard of a folder and compare it with the index.
-
-    Returns:
-        What is wrong, by shard; nothing of those that are whole.
-
-    Raises:
-        UserError: there is no index, or it lists fewer samples than the data set has.
-    """
-    listing = finished_listing(folder)
-    faults = {folder / shard.file: shard_fault(folder, shard, checksum=True) for shard in listing.shards}
+def shard_faults(folder: Path, listing: ShardListing, *, checksum: bool) -> dict[Path, str]:
+    """What is wrong, by shard; nothing of those that are whole. Arguments as for `shard_fault`."""
+    faults = {folder / shard.file: shard_fault(folder, shard, checksum=checksum) for shard in listing.shards}
     return {path: fault for path, fault in faults.items() if fault is not None}
 
 

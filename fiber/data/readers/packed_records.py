@@ -1,33 +1,19 @@
 """What a shard keeps of a sample beside its pictures: plain objects, as json holds them."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
-from fiber.data.readers.base import CaptionReader, Reader
-from fiber.data.readers.packed_index import SampleKind
-from fiber.data.readers.task_readers import (
-    BoxReader,
-    DetectionReader,
-    EntitiesReader,
-    FederatedReader,
-    GroundingReader,
-    QuestionReader,
-    ReferringReader,
-    StatementReader,
-)
+from fiber.data.readers.task_readers import EntitiesReader, FederatedReader
 from fiber.data.records import Answer, GroundedCaption, LabeledBox, Phrase, Question, Statement
 
-KINDS: Mapping[SampleKind, type[Any]] = {
-    SampleKind.FEDERATED: FederatedReader,
-    SampleKind.OBJECTS: DetectionReader,
-    SampleKind.ENTITIES: EntitiesReader,
-    SampleKind.REFERRING: ReferringReader,
-    SampleKind.PHRASES: GroundingReader,
-    SampleKind.STATEMENTS: StatementReader,
-    SampleKind.QUESTIONS: QuestionReader,
-    SampleKind.CAPTIONS: CaptionReader,
-}
-"""Protocol of every kind, the particular before the general."""
+
+class Record(Protocol):
+    """What a shard keeps of samples of one kind."""
+
+    @classmethod
+    def of(cls, reader: Any, index: int) -> tuple[Any, ...]:
+        """Of a sample of a reader."""
+        ...
 
 
 class CaptionRecord(NamedTuple):
@@ -140,21 +126,6 @@ class ObjectRecord(NamedTuple):
             tuple(content["negative_classes"]),
             tuple(content["not_exhaustive_classes"]),
         )
-
-
-def find_kind(reader: Reader) -> SampleKind:
-    """What a reader reads."""
-    return next(kind for kind, protocol in KINDS.items() if isinstance(reader, protocol))
-
-
-def record_maker(kind: SampleKind) -> Callable[[Reader, int], NamedTuple]:
-    """Makes the record of a reader's sample."""
-    protocol = KINDS[kind]
-    if issubclass(protocol, BoxReader):
-        return ObjectRecord.of if issubclass(protocol, DetectionReader) else PhraseRecord.of
-    if kind is SampleKind.CAPTIONS:
-        return CaptionRecord.of
-    return QuestionRecord.of if kind is SampleKind.QUESTIONS else StatementRecord.of
 
 
 def to_json(value: Any) -> Any:

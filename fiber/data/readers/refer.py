@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from fiber.data.readers.annotation_index import AnnotationIndex, IndexContent
 from fiber.data.readers.base import UnknownSplitError
 from fiber.data.readers.coco_format import corners, read_coco, stated_size
-from fiber.data.readers.files import MissingFileError, load_rgb, require_file, require_folder
+from fiber.data.readers.files import MissingFileError, require_file, require_folder
+from fiber.data.readers.image_file_reader import ImageFileReader
 from fiber.data.readers.plain_pickle import read_plain_pickle
 from fiber.data.readers.task_readers import ReferringReader
 from fiber.data.records import Box, GroundedCaption, Phrase
@@ -38,7 +38,7 @@ class ExpressionRecord(NamedTuple):
     box: list[float]
 
 
-class ReferExpressions(ReferringReader):
+class ReferExpressions(ImageFileReader, ReferringReader):
     """One sample per sentence, in the order of the file.
 
     REFER has no parse, so the whole expression is the phrase: an object's score is the mean over all its tokens. An
@@ -98,10 +98,6 @@ class ReferExpressions(ReferringReader):
 
     def location(self, index: int) -> str:
         return str(self.folder / self.record(index).file)
-
-    def load_image(self, index: int) -> Image.Image:
-        location = self.location(index)
-        return load_rgb(Path(location), location)
 
 
 def find_refs(folder: Path, split_by: str | None) -> Path:

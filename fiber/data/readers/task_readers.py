@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fiber.data.readers.base import ImageReader, Reader
+from fiber.data.readers.image_encoding import as_png
 from fiber.data.records import GroundedCaption, LabeledBox, Question, Statement
 from fiber.detection.prompts import ClassPrompt
 
@@ -23,7 +24,7 @@ class QuestionReader(ImageReader):
         """Question and answers of a sample."""
 
     def texts(self) -> Iterator[str]:
-        """Texts to train a tokeniser on: the questions, unless a reader knows better."""
+        """The questions, unless a reader knows better."""
         for index in range(len(self)):
             yield self.question(index).text
 
@@ -43,8 +44,11 @@ class StatementReader(Reader):
             BrokenImageError: a file is missing or cannot be decoded.
         """
 
+    def encoded_images(self, index: int) -> list[bytes]:
+        return [as_png(image) for image in self.load_images(index)]
+
     def texts(self) -> Iterator[str]:
-        """Texts to train a tokeniser on: the statements, unless a reader knows better."""
+        """The statements, unless a reader knows better."""
         for index in range(len(self)):
             yield self.statement(index).text
 
@@ -63,10 +67,6 @@ class BoxReader(ImageReader):
         Returns:
             `(len(self), 2)` in pixels; 0 0 where the annotations do not say. No image is opened.
         """
-
-    @abstractmethod
-    def texts(self) -> Iterator[str]:
-        """Texts to train a tokeniser on."""
 
 
 class GroundingReader(BoxReader):

@@ -6,10 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import Image
-
 from fiber.data.readers.annotation_index import AnnotationIndex, IndexContent
-from fiber.data.readers.files import load_rgb, read_json, require_file, require_folder
+from fiber.data.readers.files import read_json, require_file, require_folder
+from fiber.data.readers.image_file_reader import ImageFileReader
 from fiber.data.readers.task_readers import QuestionReader
 from fiber.data.records import Answer, Question
 from fiber.utils.errors import UserError
@@ -38,7 +37,7 @@ class QuestionRecord(NamedTuple):
     annotated_answers: Sequence[str]
 
 
-class VqaQuestions(QuestionReader):
+class VqaQuestions(ImageFileReader, QuestionReader):
     """Questions in the order of the file.
 
     Args:
@@ -93,10 +92,6 @@ class VqaQuestions(QuestionReader):
 
     def location(self, index: int) -> str:
         return str(self.folder / f"COCO_{self.image_split}_{self.record(index).image_id:012d}.jpg")
-
-    def load_image(self, index: int) -> Image.Image:
-        location = self.location(index)
-        return load_rgb(Path(location), location)
 
 
 def soft_answers(annotated: Sequence[str]) -> tuple[Answer, ...]:

@@ -86,8 +86,11 @@ class WebDatasetPairs(CaptionReader):
     def location(self, index: int) -> str:
         return f"{self.shard(index)}@{int(self.index.image_offset[index])}"
 
+    def encoded_images(self, index: int) -> list[bytes]:
+        return [self.read(index, self.index.image_offset, self.index.image_size)]
+
     def load_image(self, index: int) -> Image.Image:
-        content = self.read(index, self.index.image_offset, self.index.image_size)
+        (content,) = self.encoded_images(index)
         return load_rgb(io.BytesIO(content), self.location(index))
 
 

@@ -11,7 +11,6 @@ from fiber.data.readers.arrow_statements import ArrowStatements
 from fiber.data.readers.base import Reader
 from fiber.data.readers.flickr30k_entities import Flickr30kEntities
 from fiber.data.readers.karpathy import KarpathyCaptions
-from fiber.data.readers.missing_images import image_files
 
 ReaderT = TypeVar("ReaderT", bound=Reader)
 ItemT = TypeVar("ItemT")
@@ -54,7 +53,7 @@ def choose_samples(reader: Reader, max_samples: int, *, seed: int | None) -> lis
         group = groups[place]
         if chosen and len(chosen) + len(group) > max_samples:
             continue
-        if all(file.is_file() for index in group for file in image_files(reader, index)):
+        if all(file.is_file() for index in group for file in reader.image_files(index)):
             chosen += group
         if len(chosen) >= max_samples:
             break

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fiber.data.readers.packed import PackedReader
 from fiber.data.readers.packed_index import Shard, file_checksum, write_listing
 from fiber.data.readers.packed_samples import MemberSample
-from fiber.preparation.pack_shards import ImageGroup, ShardContent, write_tar
+from fiber.preparation.shard_writer import ImageGroup, ShardContent, write_tar
 from fiber.preparation.subsets.chosen_samples import ChosenSamples, grouped
 from fiber.preparation.subsets.small_folder import SmallFolder
 
@@ -32,7 +32,7 @@ def small_shard(reader: PackedReader, indices: Sequence[int]) -> ShardContent:
         location, record = reader.location(index), reader.samples.sample(index).record
         if location not in content.groups:
             text = record["captions"][0] if "captions" in record else None
-            content.groups[location] = ImageGroup(reader.samples.encoded_images(index), text=text)
+            content.groups[location] = ImageGroup(reader.encoded_images(index), text=text)
         group = content.groups[location]
         content.missing += not all(group.images)
         height, width = sizes[index].tolist()

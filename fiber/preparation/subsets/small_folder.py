@@ -49,7 +49,10 @@ class SmallFolder:
         """
         place = self.place(path)
         if place.exists():
-            raise UserError(f"{path} belongs to two parts of the data that cannot be made small together.")
+            raise UserError(
+                f"{path} belongs to two parts of the data that cannot be made small together: leave one of them out, a "
+                "split as in '~data.splits.NAME'."
+            )
         return place
 
     def copy(self, path: str | Path) -> None:

@@ -1,5 +1,6 @@
 """Packed shards hold what their data set holds."""
 
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from fiber.data.readers.nlvr2 import Nlvr2Statements
 from fiber.data.readers.objects365_tsv import Objects365Tsv
 from fiber.data.readers.odinw import OdinwDetection
 from fiber.data.readers.packed import read_packed
-from fiber.data.readers.packed_index import INDEX_FILE, check_shards
+from fiber.data.readers.packed_index import INDEX_FILE, read_listing, shard_faults
 from fiber.data.readers.refer import ReferExpressions
 from fiber.data.readers.vqa import VqaQuestions
 from fiber.data.readers.webdataset import WebDatasetPairs
@@ -24,8 +25,8 @@ from fiber.data.shapes.entities import ShapesEntities
 from fiber.data.shapes.questions import ShapesQuestions
 from fiber.data.shapes.referring import ShapesReferring
 from fiber.detection.prompts import ClassPrompt
-from fiber.preparation.pack_shards import ShardLimits
 from fiber.preparation.packing import pack_shards
+from fiber.preparation.shard_writer import ShardLimits
 from fiber.utils.errors import UserError
 
 TEN = ShardLimits(10, None)
@@ -165,13 +166,26 @@ def test_a_shard_that_is_cut_while_it_is_read_gives_broken_images(captions: tupl
 
 def test_changed_bytes_are_found_by_their_checksum_only(captions: tuple[ShapesCaptions, Path]) -> None:
     _, folder = captions
-    assert check_shards(folder) == {}
+    listing = read_listing(folder)
+    assert shard_faults(folder, listing, checksum=True) == {}
     path = folder / "000002.tar"
     content = bytearray(path.read_bytes())
     content[600] ^= 1  # in the first picture
     path.write_bytes(content)
     assert len(read_packed(str(folder))) == 40
-    assert check_shards(folder) == {path: "has another checksum than when it was packed"}
+    assert shard_faults(folder, listing, checksum=False) == {}
+    assert shard_faults(folder, listing, checksum=True) == {path: "has another checksum than when it was packed"}
+
+
+def test_a_shard_of_the_same_size_that_was_changed_is_read_anew(captions: tuple[ShapesCaptions, Path]) -> None:
+    _, folder = captions
+    packed: Any = read_packed(str(folder))
+    path, [caption] = folder / "000000.tar", packed.captions(0)
+    status, content = path.stat(), path.read_bytes()
+    path.write_bytes(content.replace(caption.encode(), caption.upper().encode()))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000_000))
+    packed = read_packed(str(folder))
+    assert packed.captions(0) == (caption.upper(),)
 
 
 def test_captions_are_shards_as_img2dataset_writes_them(captions: tuple[ShapesCaptions, Path]) -> None:

@@ -4,17 +4,18 @@ import dataclasses
 import io
 import json
 import logging
-import os
 import tarfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fiber.data.readers.base import Reader
+from fiber.data.readers.files import write_whole
+from fiber.data.readers.packed import KINDS, find_kind
 from fiber.data.readers.packed_index import SampleKind, Shard, file_checksum
-from fiber.data.readers.packed_records import CaptionRecord, find_kind, record_maker, to_json
+from fiber.data.readers.packed_records import CaptionRecord, to_json
 from fiber.data.readers.packed_samples import RECORD_SUFFIX, TEXT_SUFFIX, MemberSample
 from fiber.data.readers.task_readers import BoxReader
-from fiber.preparation.packed_images import encoded_images, image_suffix
+from fiber.preparation.image_suffixes import image_suffix
 from fiber.utils.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class ShardWriter:
     def __init__(self, reader: Reader, folder: Path, *, num_samples: int) -> None:
         self.reader, self.folder, self.num_samples = reader, folder, num_samples
         self.kind = find_kind(reader)
-        self.make_record = record_maker(self.kind)
+        self.record = KINDS[self.kind].record
         self.sizes = reader.sizes().tolist() if isinstance(reader, BoxReader) else None
 
     def write(self, number: int, start: int, limits: ShardLimits, *, may_miss: int) -> Shard:
@@ -85,14 +86,9 @@ class ShardWriter:
         """
         content = self.collect(start, limits, may_miss=may_miss)
         path = self.folder / f"{number:06d}.tar"
-        partial = path.with_suffix(".tar.part")
         try:
-            with partial.open("wb") as file:
-                write_tar(file, content)
-                file.flush()
-                os.fsync(file.fileno())  # a crash of the machine must not leave a named file without content
-            checksum = file_checksum(partial)
-            partial.replace(path)
+            write_whole(path, lambda file: write_tar(file, content))
+            checksum = file_checksum(path)
         except OSError as error:
             raise UserError(f"{path} cannot be written ({error}). The same command goes on from here.") from error
         return Shard(path.name, content.samples, path.stat().st_size, checksum, content.missing)
@@ -116,7 +112,7 @@ class ShardWriter:
                     f"{self.reader.name}: {location} is missing, and so are more images than max_broken allows: add "
                     "them, or raise max_broken. The same command goes on from here."
                 )
-            record = self.make_record(self.reader, index)
+            record = self.record.of(self.reader, index)
             if isinstance(record, CaptionRecord):
                 group.text = record.captions[0]
             size = (0, 0) if self.sizes is None else tuple(self.sizes[index])
@@ -126,7 +122,7 @@ class ShardWriter:
     def read_images(self, index: int, location: str) -> list[bytes]:
         """Image files of a sample; empty ones if they are missing."""
         try:
-            return encoded_images(self.reader, index)
+            return self.reader.encoded_images(index)
         except OSError as error:
             log.warning("%s is packed without its image: %s", location, error)
             return [b""] * (2 if self.kind is SampleKind.STATEMENTS else 1)
