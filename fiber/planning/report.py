@@ -85,7 +85,7 @@ def cost_table(plan: Plan) -> Table:
     table.add_row("steps", "unknown" if plan.steps is None else f"{plan.steps:,}")
     if devices.accelerator is not None:
         speed, hours = plan.samples_per_second, plan.hours
-        name = f"{devices.number} x {devices.accelerator.name} at {devices.utilization:.0%}"
+        name = f"{devices.number} x {devices.accelerator.name} at {devices.utilization:.3g} of its peak"
         table.add_row(f"samples per second, {name}", "-" if speed is None else f"{speed:,.1f}")
         table.add_row("hours, without validation", "unknown" if hours is None else f"{hours:,.1f}")
         table.add_row("GPU hours", "unknown" if hours is None else f"{hours * devices.number:,.1f}")

@@ -32,6 +32,8 @@ OPTIONS = (
     "output",
 )
 """Keys of `configs/plan.yaml` beside those of a training run."""
+MEASURED_UTILIZATION = {"coarse": 0.1, "fine": 0.025}
+"""Share of its peak that an H200 reached in the training steps of `docs/benchmarks.md`, in bfloat16 and not compiled."""
 ROBERTA_VOCABULARY = 50265
 ROBERTA = ("roberta-base", "roberta-large", "distilroberta-base")
 
@@ -44,8 +46,8 @@ class PlanOptions:
     """Kind; None = a CPU."""
     devices: int | None
     """Of all nodes; None = as the trainer says, 1 where it leaves them open."""
-    utilization: float
-    """Of the GPU's peak, in (0, 1]."""
+    utilization: float | None
+    """Of the GPU's peak, in (0, 1]; None = what was measured."""
     memory_share: float
     """Of the GPU's memory, in (0, 1]."""
     num_samples: int | None
@@ -63,7 +65,7 @@ class PlanOptions:
 
     def __post_init__(self) -> None:
         for name in ("utilization", "memory_share"):
-            if not 0 < getattr(self, name) <= 1:
+            if getattr(self, name) is not None and not 0 < getattr(self, name) <= 1:
                 raise UserError(f"{name}={getattr(self, name)}: give a share above 0 and up to 1.")
         for name in ("devices", "num_samples", "vocab_size", "num_answers", "image_height", "image_width"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
@@ -94,7 +96,7 @@ def run_plan(config: DictConfig, *, data: str | None) -> Plan:
     devices = Devices(
         number=options.devices or trainer_devices(trainer),
         accelerator=None if options.gpu is None else find_accelerator(options.gpu),
-        utilization=options.utilization,
+        utilization=options.utilization or MEASURED_UTILIZATION[config.stage.name],
         memory_share=options.memory_share,
     )
     sizes = Sizes(
