@@ -6,17 +6,14 @@ import hydra
 from omegaconf import DictConfig
 
 from fiber.conversion.converting import convert
-from fiber.utils.errors import UserError
+from fiber.utils.errors import exit_on_user_error
 from fiber.utils.overrides import quoted
 
 
 @hydra.main(config_path="../configs/convert", config_name="convert", version_base="1.3")
 def main(config: DictConfig) -> None:
-    try:
+    with exit_on_user_error():
         convert(config)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,11 @@
-"""The one exception that speaks to the user."""
+"""The one exception that speaks to the user, and how scripts end on it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+ERROR_STATUS = 2
+"""Of a script that ends on an error of the user's."""
 
 
 class UserError(ValueError):
@@ -11,3 +18,13 @@ class UserError(ValueError):
     def __init__(self, message: str) -> None:
         # A data worker hands an error on with its whole traceback as the message; what it says comes last.
         super().__init__(message.rpartition(f"{__name__}.{type(self).__name__}: ")[2].strip())
+
+
+@contextmanager
+def exit_on_user_error() -> Iterator[None]:
+    """Print the message of a UserError instead of its traceback, and exit with status 2."""
+    try:
+        yield
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(ERROR_STATUS)
