@@ -30,9 +30,10 @@ def build_model_config(
     values = {key: value for key, value in plain(config).items() if key not in OTHER_MODEL_KEYS}
     window = values["image"].pop("window_size", None)
     model = build_dataclass(FusionConfig, values, "model").with_vocabulary(vocab_size)
-    longest = model.text.max_positions - model.text.pad_id - 1
-    if max_text_length > longest:
-        raise UserError(f"max_text_length={max_text_length} is more than model.text.max_positions allows: {longest}.")
+    if max_text_length > model.longest_text:
+        raise UserError(
+            f"max_text_length={max_text_length} is more than model.text.max_positions allows: {model.longest_text}."
+        )
     return model.with_window(window or default_window)
 
 

@@ -14,6 +14,7 @@ from fiber.generation.sampling import caption_draws, greedy_captions, sample_cap
 from fiber.generation.vocabulary import CaptionVocabulary
 from fiber.models.captioning_model import FiberForCaptioning
 from fiber.utils.errors import UserError
+from fiber.utils.ranges import check_counts, check_finite, check_positive
 
 
 class Search(StrEnum):
@@ -38,12 +39,11 @@ class GenerationConfig:
     """Of sampling: divides the log-probabilities; below 1 sharpens them."""
 
     def __post_init__(self) -> None:
-        if self.num_beams < 1:
-            raise UserError(f"evaluation.num_beams={self.num_beams}: give at least 1.")
-        if self.temperature <= 0:
-            raise UserError(f"evaluation.temperature={self.temperature}: give more than 0.")
+        check_counts(self, "", "num_beams", "max_length")
+        check_finite(self, "", "length_penalty")
+        check_positive(self, "", "temperature")
         if self.max_length < 3:
-            raise UserError(f"evaluation.max_length={self.max_length}: give at least 3, <s> and </s> included.")
+            raise UserError(f"max_length={self.max_length}: give at least 3 tokens, <s> and </s> included.")
 
     @property
     def max_tokens(self) -> int:

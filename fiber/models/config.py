@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from fiber.utils.errors import UserError
+from fiber.utils.ranges import check_counts, check_positive, check_shares
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,9 @@ class SwinConfig:
     (fine stage): it is zero-padded to the window, and odd blocks shift all the same."""
 
     def __post_init__(self) -> None:
+        check_counts(self, "model.image.", "embed_dim", "depths", "num_heads", "window_size", "patch_size")
+        check_positive(self, "model.image.", "mlp_ratio")
+        check_shares(self, "model.image.", "drop_path")
         if len(self.depths) != len(self.num_heads):
             raise UserError(f"model.image: depths has {len(self.depths)} stages, num_heads {len(self.num_heads)}.")
         for stage, heads in enumerate(self.num_heads):
@@ -74,6 +78,16 @@ class RobertaConfig:
     layer_norm_eps: float = 1e-5
 
     def __post_init__(self) -> None:
+        sizes = ("hidden_size", "num_layers", "num_heads", "intermediate_size", "vocab_size", "max_positions")
+        check_counts(self, "model.text.", *sizes)
+        check_positive(self, "model.text.", "layer_norm_eps")
+        check_shares(self, "model.text.", "dropout")
+        most = min(self.vocab_size, self.max_positions - 1) - 1
+        if not 0 <= self.pad_id <= most:
+            raise UserError(
+                f"model.text.pad_id={self.pad_id}: give 0 to {most}, a token of the vocabulary that leaves positions "
+                "for texts."
+            )
         if self.hidden_size % self.num_heads:
             raise UserError(f"model.text: hidden_size {self.hidden_size} is no multiple of num_heads {self.num_heads}.")
 
@@ -99,12 +113,19 @@ class FusionConfig:
     """Standard deviation of linear and embedding weights trained from scratch; narrow models want more."""
 
     def __post_init__(self) -> None:
+        check_counts(self, "model.", "projection_size")
+        check_positive(self, "model.", "initializer_std")
         most = min(self.image.num_blocks, self.text.num_layers)
         if not 1 <= self.num_fusion_layers <= most:
             raise UserError(
                 f"model.num_fusion_layers={self.num_fusion_layers}: give 1 to {most}, the number of image blocks or "
                 "text layers, whichever is smaller."
             )
+
+    @property
+    def longest_text(self) -> int:
+        """Tokens that the positions allow."""
+        return self.text.max_positions - self.text.pad_id - 1
 
     @property
     def first_fused_block(self) -> int:

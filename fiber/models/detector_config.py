@@ -6,6 +6,7 @@ from typing import Self
 
 from fiber.models.config import FusionConfig
 from fiber.utils.errors import UserError
+from fiber.utils.ranges import check_counts, check_positive, check_shares
 
 
 class ChannelOrder(StrEnum):
@@ -56,6 +57,11 @@ class DetectorConfig:
     alone."""
 
     def __post_init__(self) -> None:
+        check_counts(self, "model.detector.", "channels", "num_blocks", "num_groups")
+        check_positive(self, "model.detector.", "anchor_scale")
+        check_shares(self, "detector.", "drop_path", "drop_block")
+        if self.text_budget < 3:
+            raise UserError(f"text_budget={self.text_budget}: give at least 3 tokens, <s> and </s> included.")
         image = self.backbone.image
         if len(image.depths) < 2 or image.block_stages[self.backbone.first_fused_block] == 0:
             raise UserError(
@@ -65,9 +71,6 @@ class DetectorConfig:
             raise UserError(
                 f"model.detector.channels={self.channels} is no multiple of num_groups={self.num_groups}: change one."
             )
-        for name in ("drop_path", "drop_block"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"detector.{name}={getattr(self, name)}: give a share in [0, 1).")
 
     @property
     def fine_backbone(self) -> FusionConfig:

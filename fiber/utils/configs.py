@@ -30,6 +30,8 @@ def build_dataclass(kind: type[T], values: Mapping[str, Any], where: str) -> T:
     Raises:
         UserError: an unknown key, a missing one, or a value of the wrong kind.
     """
+    if not isinstance(values, Mapping):
+        raise UserError(f"{where}={values!r}: give values for {', '.join(typing.get_type_hints(kind))}.")
     hints = typing.get_type_hints(kind)
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - set(known))
@@ -52,10 +54,23 @@ def convert(hint: Any, value: Any, where: str) -> Any:
             raise UserError(f"{where}={value} is not one of {', '.join(choices)}.")
         return hint(str(value))
     options = alternatives(hint)
-    if isinstance(value, list | tuple) and any(typing.get_origin(option) in (tuple, Sequence) for option in options):
-        return tuple(value)
+    lists = [option for option in options if typing.get_origin(option) in (tuple, Sequence)]
+    if isinstance(value, list | tuple) and lists:
+        return convert_items(lists[0], value, where)
     check_number(options, value, where)
     return value
+
+
+def convert_items(hint: Any, values: Sequence[Any], where: str) -> tuple[Any, ...]:
+    """Plain values as the items that a sequence, or a tuple of a fixed length, is annotated with."""
+    items = typing.get_args(hint)
+    if typing.get_origin(hint) is Sequence or items[1:] == (...,):
+        items = items[:1] * len(values)
+    if len(items) != len(values):
+        raise UserError(f"{where}={list(values)!r}: give {len(items)} values.")
+    return tuple(
+        convert(item, value, f"{where}.{place}") for place, (item, value) in enumerate(zip(items, values, strict=True))
+    )
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:
@@ -66,8 +81,11 @@ def alternatives(hint: Any) -> tuple[Any, ...]:
 
 def check_number(options: Sequence[Any], value: Any, where: str) -> None:
     """Refuse text, or nothing, where a number or a switch is wanted."""
+    if Any in options:
+        return
     wanted = {int: (int,), float: (int, float), bool: (bool,)}
-    allowed = tuple(kind for option in options for kind in wanted.get(option, (option,)) if isinstance(kind, type))
+    named = [list if typing.get_origin(option) in (tuple, Sequence) else option for option in options]
+    allowed = tuple(kind for option in named for kind in wanted.get(option, (option,)) if isinstance(kind, type))
     mistaken_switch = isinstance(value, bool) and bool not in allowed
     if allowed and (mistaken_switch or not isinstance(value, allowed)):
         names = " or ".join(wording(option) for option in options)

@@ -90,8 +90,8 @@ def test_what_captions_do_not_pass_through_is_frozen(tmp_path: Path) -> None:
     ("option", "message"),
     [
         ("evaluation.search=widest", "evaluation.search=widest is not one of beam, greedy, sample"),
-        ("evaluation.num_beams=0", "evaluation.num_beams=0: give at least 1"),
-        ("evaluation.max_length=2", "evaluation.max_length=2: give at least 3"),
+        ("evaluation.num_beams=0", "num_beams=0: give a whole number of at least 1"),
+        ("evaluation.max_length=2", "max_length=2: give at least 3"),
         ("evaluation.max_length=400", "captions of 400 tokens do not fit the model, which reads 256"),
         ("objective.loss=scst", "objective.loss=scst is not one of mle, gold, cider"),
         ("objective.refresh_every=0", "objective.refresh_every=0: give at least 1"),
