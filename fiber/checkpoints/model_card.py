@@ -98,7 +98,8 @@ def recipe_rows(recipe: DictConfig) -> Iterator[tuple[str, str]]:
     """The choices by which it was trained, where the recipe has them."""
     yield "task", f"stage={recipe.stage.name} task={recipe.task.name}"
     readers = OmegaConf.select(recipe, "data.train") or ()
-    yield "training data", ", ".join(dict.fromkeys(str(reader._target_).rpartition(".")[-1] for reader in readers))
+    names = [str(reader.get("_target_")) for reader in readers if isinstance(reader, DictConfig)]
+    yield "training data", ", ".join(dict.fromkeys(name.rpartition(".")[-1] for name in names))
     values = {key: OmegaConf.select(recipe, key) for key in RECIPE_KEYS}
     if values["optimization.max_steps"] is not None:
         del values["optimization.max_epochs"]  # which gives way

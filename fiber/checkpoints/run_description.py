@@ -8,6 +8,7 @@ from omegaconf.errors import OmegaConfBaseException
 from fiber.checkpoints.model_configs import build_detector_config, build_model_config
 from fiber.checkpoints.model_description import CoarseDescription, DetectorDescription, ModelDescription, ModelKind
 from fiber.checkpoints.model_kinds import kind_of_task
+from fiber.checkpoints.run_folder import ANSWERS_FILE
 from fiber.data.grounding_data_module import VAL_SHORT_SIDE
 from fiber.data.transforms import STRIDE
 from fiber.generation.caption_generator import GenerationConfig
@@ -27,13 +28,15 @@ def describe_run(
         where: the configuration's file, for messages.
 
     Raises:
-        UserError: the run is of another stage or of a task whose model is none of the library's kinds, or its
-            configuration is incomplete.
+        UserError: the run is of another stage or of a task whose model is none of the library's kinds, it has lost its
+            answers, or its configuration is incomplete or out of range.
     """
     stage, task = config.stage.name, config.task.name
     kind = kind_of_task(stage, task) if stage in ("coarse", "fine") else None
     if kind is None:
         raise UserError(f"{where} is of stage={stage} task={task}, whose model this library cannot load by itself.")
+    if kind is ModelKind.QUESTION_ANSWERING and num_answers is None:
+        raise UserError(f"{where} is of task={task}, but lacks {ANSWERS_FILE} beside it: put back that of the run.")
     try:
         if kind is ModelKind.DETECTOR:
             return DetectorDescription(

@@ -1,20 +1,15 @@
 """What a run leaves of its model, read back."""
 
-import pickle
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from fiber.checkpoints.foreign_file import SAFETENSORS
+from fiber.checkpoints.foreign_file import SAFETENSORS, read_foreign_file
 from fiber.checkpoints.initialization import OURS
 from fiber.checkpoints.run_folder import (
     BEST,
@@ -29,6 +24,10 @@ from fiber.checkpoints.run_folder import (
 )
 from fiber.data.tokenization import TOKENIZER_FILE
 from fiber.utils.errors import UserError
+
+INTERPOLATION = "${"
+NAMES = ("stage.name", "task.name")
+"""Keys that the configuration of every run has."""
 
 
 class RunFiles(NamedTuple):
@@ -70,19 +69,37 @@ def find_run_files(path: Path) -> RunFiles:
 
 
 def read_run_config(path: Path) -> DictConfig:
-    """Configuration of a run.
+    """Configuration of a run, which is stored resolved.
 
     Raises:
-        UserError: the file is damaged or something else.
+        UserError: the file is damaged or something else, or it has an interpolation, which would take what it names
+            from this machine.
     """
     try:
         config = OmegaConf.load(path)
-        stage = OmegaConf.select(config, "stage.name")
+        content = OmegaConf.to_container(config, resolve=False)
     except (YAMLError, UnicodeDecodeError, OSError, OmegaConfBaseException) as error:
         raise UserError(f"{path} cannot be read as the configuration of a run: {error}") from error
-    if not isinstance(config, DictConfig) or stage is None:
+    open_value = next((text for text in texts(content) if INTERPOLATION in text), None)
+    if open_value is not None:
+        raise UserError(f"{path} has {open_value} in place of a value, which no run writes: put the value there.")
+    names = [OmegaConf.select(config, key) for key in NAMES] if isinstance(config, DictConfig) else []
+    if not isinstance(config, DictConfig) or not all(isinstance(name, str) for name in names):
         raise UserError(f"{path} is not the configuration of a run: give the directory of one.")
     return config
+
+
+def texts(content: Any) -> Iterator[str]:
+    """All keys and values that are text, at any depth."""
+    if isinstance(content, Mapping):
+        for key, value in content.items():
+            yield from texts(key)
+            yield from texts(value)
+    elif isinstance(content, list):
+        for value in content:
+            yield from texts(value)
+    elif isinstance(content, str):
+        yield content
 
 
 def read_run_weights(path: Path) -> Mapping[str, Tensor]:
@@ -91,16 +108,12 @@ def read_run_weights(path: Path) -> Mapping[str, Tensor]:
     Raises:
         UserError: the file is damaged or no checkpoint of a run.
     """
-    try:
-        if path.suffix == SAFETENSORS:
-            return load_file(path)
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"checkpoint={path} is damaged or no checkpoint ({type(error).__name__}): give another of the run, such as "
-            f"{BEST} or {LAST}."
-        ) from error
+    exported = path.suffix == SAFETENSORS
+    expected = "the file that was exported" if exported else f"another of the run, such as {BEST} or {LAST}"
+    content = read_foreign_file(path, option="checkpoint", expected=expected).content
+    if exported:
+        return dict(content)
     state = content.get("state_dict") if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping):
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"checkpoint={path} is no checkpoint of a training run: give {BEST} of one.")
     return {name.removeprefix(OURS): value for name, value in state.items() if name.startswith(OURS)}

@@ -8,8 +8,9 @@ import torch
 from fiber.checkpoints.model_kinds import original_names
 from fiber.conversion.config import ConversionConfig
 from fiber.conversion.key_report import KeyReport
+from fiber.conversion.origin import NOTHING, default_origin, original_content
 from fiber.conversion.original_settings import obstacles, original_settings
-from fiber.conversion.record import default_origin, original_content, read_record, write_record
+from fiber.conversion.record import read_record, write_record
 from fiber.inference.model_loading import load_model
 from fiber.inference.programs import write_programs
 from fiber.inference.publishing import save_model
@@ -22,16 +23,15 @@ def export_run(settings: ConversionConfig, output: Path) -> KeyReport:
     """Write a run's model, and what belongs to it, as a folder.
 
     Raises:
-        UserError: the run cannot be loaded, or options are given that belong to files of others.
+        UserError: the run cannot be loaded.
     """
-    refuse_foreign_options(settings)
     assert settings.input is not None
     loaded = load_model(settings.input)
-    report = KeyReport(source=settings.input, loaded=tuple(loaded.model.state_dict()))
-    save_model(loaded, output)
+    report = KeyReport(sources=(settings.input,), loaded=tuple(loaded.model.state_dict()))
+    save_model(loaded, output, with_records=False)  # they are written anew
     record = read_record(loaded.folder)
-    origin, extra = record or (default_origin(loaded.description), {})
-    write_record(output, report, origin, extra if settings.keep_extra else {})
+    origin, extra = record or (default_origin(loaded.description), NOTHING)
+    write_record(output, report, origin, extra if settings.keep_extra else NOTHING)
     return report
 
 
@@ -41,12 +41,11 @@ def export_programs(settings: ConversionConfig, output: Path) -> KeyReport:
     Raises:
         UserError: as `write_programs`, or the model cannot be loaded.
     """
-    refuse_foreign_options(settings)
     assert settings.input is not None
     loaded = load_model(settings.input)
     files = write_programs(loaded, output, height=settings.image_height, width=settings.image_width)
     log.info("programs: %s", ", ".join(file.name for file in files))
-    return KeyReport(source=settings.input, loaded=tuple(loaded.model.state_dict()))
+    return KeyReport(sources=(settings.input,), loaded=tuple(loaded.model.state_dict()))
 
 
 def write_original(settings: ConversionConfig, output: Path) -> KeyReport:
@@ -58,7 +57,6 @@ def write_original(settings: ConversionConfig, output: Path) -> KeyReport:
     Raises:
         UserError: the model cannot be loaded, or the original would compute something else.
     """
-    refuse_foreign_options(settings)
     assert settings.input is not None
     loaded = load_model(settings.input)
     description = loaded.description
@@ -69,21 +67,14 @@ def write_original(settings: ConversionConfig, output: Path) -> KeyReport:
             "allow_surprising=true writes it all the same, to be read by this library."
         )
     weights = loaded.model.state_dict()
-    origin, extra = record or (default_origin(description), {})
+    origin, extra = record or (default_origin(description), NOTHING)
+    extra = extra if settings.keep_extra else NOTHING
     content = original_content(weights, description, origin, extra, original_settings(description))
     output.parent.mkdir(parents=True, exist_ok=True)
     torch.save(content, output)
     names = {name.ours for name in original_names(description)}
     return KeyReport(
-        source=settings.input,
+        sources=(settings.input,),
         loaded=tuple(name for name in weights if name in names),
         surprising=tuple(name for name in weights if name not in names),
     )
-
-
-def refuse_foreign_options(settings: ConversionConfig) -> None:
-    """Raise a UserError if an option is given that a model of ours answers by itself."""
-    given = {name: value for name, value in vars(settings.described).items() if value is not None}
-    given |= {} if settings.answers is None else {"answers": settings.answers}
-    for name, value in given.items():
-        raise UserError(f"{name}={value} is for files of others: input={settings.input} tells it. Leave it out.")

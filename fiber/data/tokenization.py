@@ -104,8 +104,18 @@ class TextTokenizer:
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
-        """Read a `tokenizer.json`."""
-        return cls(Tokenizer.from_file(str(path)), name=str(path))
+        """Read a `tokenizer.json`.
+
+        Raises:
+            UserError: it is damaged, or not of RoBERTa's kind.
+        """
+        try:
+            tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises nothing narrower
+            raise UserError(
+                f"{path} is damaged or no tokeniser ({error}): put back the {TOKENIZER_FILE} of the run or the model."
+            ) from error
+        return cls(tokenizer, name=str(path))
 
 
 def content_tokens(text: str, offsets: Sequence[tuple[int, int]]) -> list[bool]:

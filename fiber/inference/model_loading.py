@@ -1,8 +1,8 @@
 """A trained model from the directory of its run, from an exported one, or from the hub."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from huggingface_hub import snapshot_download
@@ -10,8 +10,8 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from fiber.checkpoints.model_description import ModelDescription, read_description
-from fiber.checkpoints.model_folder import DESCRIPTION_FILE
+from fiber.checkpoints.model_description import CoarseDescription, ModelDescription, read_description
+from fiber.checkpoints.model_folder import DESCRIPTION_FILE, ModelParts
 from fiber.checkpoints.model_kinds import build_model
 from fiber.checkpoints.run_description import describe_run
 from fiber.checkpoints.run_folder import ANSWERS_FILE, CONFIG_FILE, EXPORTED_WEIGHTS, run_of
@@ -22,17 +22,10 @@ from fiber.data.tokenization import TextTokenizer
 from fiber.utils.errors import UserError
 
 
-class LoadedModel(NamedTuple):
-    """A model with what it needs to see, read and answer."""
+@dataclass(frozen=True)
+class LoadedModel(ModelParts):
+    """A model in evaluation mode, the averaged weights if its run averaged them, with what it needs to see and read."""
 
-    model: nn.Module
-    """In evaluation mode; the averaged weights if its run averaged them."""
-    description: ModelDescription
-    tokenizer: TextTokenizer
-    answers: AnswerVocabulary | None
-    """Of a model that answers questions."""
-    recipe: DictConfig
-    """Configuration of the run that trained it."""
     folder: Path
     """Of the run or of the exported model."""
 
@@ -62,16 +55,39 @@ def load_model(source: str | Path, *, device: torch.device | str = "cpu") -> Loa
 def describe(
     files: RunFiles, recipe: DictConfig, tokenizer: TextTokenizer, answers: AnswerVocabulary | None
 ) -> ModelDescription:
-    """As an exported model says itself, or as the configuration of a run implies."""
+    """As an exported model says itself, or as the configuration of a run implies.
+
+    Raises:
+        UserError: the description is missing or damaged, or says something else than what lies beside it.
+    """
     if files.checkpoint.name == EXPORTED_WEIGHTS:
-        file = files.directory / DESCRIPTION_FILE
-        return read_description(read_json(file, expected="the description of an exported model"), str(file))
+        return describe_exported(files, tokenizer, answers)
     return describe_run(
         recipe,
         vocab_size=tokenizer.vocab_size,
         num_answers=len(answers) if answers is not None else None,
         where=str(files.config),
     )
+
+
+def describe_exported(files: RunFiles, tokenizer: TextTokenizer, answers: AnswerVocabulary | None) -> ModelDescription:
+    """As an exported model says itself."""
+    file = files.directory / DESCRIPTION_FILE
+    if not file.is_file():
+        raise UserError(f"{file} is missing: leave {EXPORTED_WEIGHTS} in the folder that it was exported to.")
+    description = read_description(read_json(file, expected="the description of an exported model"), str(file))
+    vocabulary = description.backbone.text.vocab_size
+    if tokenizer.vocab_size != vocabulary:
+        raise UserError(
+            f"{files.tokenizer} has {tokenizer.vocab_size} tokens, {file} says {vocabulary}: put back the tokeniser of "
+            "the model."
+        )
+    wanted = description.num_answers if isinstance(description, CoarseDescription) else None
+    if wanted is not None and (answers is None or len(answers) != wanted):
+        answers_file = files.directory / ANSWERS_FILE
+        found = "is missing" if answers is None else f"has {len(answers)} answers"
+        raise UserError(f"{answers_file} {found}, {file} says {wanted}: put back the answers of the model.")
+    return description
 
 
 def local_folder(source: str | Path) -> Path:
@@ -81,7 +97,7 @@ def local_folder(source: str | Path) -> Path:
         UserError: there is neither.
     """
     path = Path(source)
-    if path.exists() or str(source).count("/") != 1 or str(source).startswith((".", "/", "~")):
+    if path.exists() or str(source).count("/") != 1:
         return path
     try:
         return Path(snapshot_download(str(source)))

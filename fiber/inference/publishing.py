@@ -1,33 +1,62 @@
 """A model handed on: as a folder, or to the hub."""
 
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 
-from fiber.checkpoints.model_folder import METRICS_FILE, ModelParts, write_model_folder
+from fiber.checkpoints.model_folder import DESCRIPTION_FILE, write_model_folder
+from fiber.checkpoints.run_folder import METRICS_FILE
+from fiber.data.readers.files import read_json
 from fiber.inference.model_loading import LoadedModel
 from fiber.utils.errors import UserError
+from fiber.utils.ranges import is_number
+
+TRAINED = "Trained with this library."
 
 
-def save_model(loaded: LoadedModel, folder: Path, *, origin: str = "Trained with this library.") -> None:
+def save_model(loaded: LoadedModel, folder: Path, *, origin: str | None = None, with_records: bool = True) -> None:
     """Write a model folder with a card that shows the recipe and what the run measured.
 
     Args:
         loaded: the model.
         folder: made if it does not exist.
-        origin: of the weights, a sentence for the card.
+        origin: of the weights, a sentence for the card; None takes that of the folder which the model was loaded from.
+        with_records: take over what that folder keeps of a conversion.
+
+    Raises:
+        UserError: the folder is a file or the directory of a run, or the metrics of the model are damaged.
     """
-    parts = ModelParts(loaded.model, loaded.description, loaded.tokenizer, loaded.answers, loaded.recipe)
-    write_model_folder(parts, folder, origin=origin, metrics=read_metrics(loaded.folder))
+    write_model_folder(
+        loaded,
+        folder,
+        origin=origin or read_origin(loaded.folder),
+        metrics=read_metrics(loaded.folder),
+        records=loaded.folder if with_records else None,
+    )
+
+
+def read_origin(folder: Path) -> str:
+    """Where the weights in a folder come from, in words for people."""
+    file = folder / DESCRIPTION_FILE
+    content = read_json(file, expected="the description of an exported model") if file.is_file() else {}
+    return str(content.get("origin") or TRAINED)
 
 
 def read_metrics(folder: Path) -> dict[str, float]:
-    """What a run measured; nothing where it keeps no such file."""
+    """What a run measured; nothing where it keeps no such file.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     file = folder / METRICS_FILE
-    found: dict[str, float] = json.loads(file.read_text()) if file.is_file() else {}
+    if not file.is_file():
+        return {}
+    expected = "numbers by name, as a run writes them; without the file the model counts as not measured"
+    found = read_json(file, expected=expected)
+    if not isinstance(found, dict) or not all(is_number(value) for value in found.values()):
+        raise UserError(f"{file} is of another format: expected {expected}.")
     return found
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-METRICS_FILE = "metrics.json"
-"""What was found, in the folder of a run or an evaluation."""
+from fiber.checkpoints.run_folder import METRICS_FILE
 
 
 def metrics_json(metrics: Mapping[str, float]) -> str:

@@ -26,7 +26,9 @@ def test_a_saved_model_is_the_run_s_and_can_be_saved_again(measured_run: Path, t
     loaded = load_model(measured_run)
     save_model(loaded, tmp_path / "one")
     again = load_model(tmp_path / "one")
-    assert again.description == loaded.description and again.recipe == loaded.recipe
+    assert again.description == loaded.description
+    assert set(loaded.recipe) - set(again.recipe) == {"run_dir", "ckpt_path", "init_from", "logger"}
+    assert all(again.recipe[key] == loaded.recipe[key] for key in again.recipe)
     assert (
         again.tokenizer.encode_batch(["a red circle"])[0].ids == loaded.tokenizer.encode_batch(["a red circle"])[0].ids
     )
