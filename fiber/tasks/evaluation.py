@@ -10,11 +10,12 @@ from omegaconf import DictConfig
 from PIL import Image
 from rich.console import Console
 
+from fiber.checkpoints.run_folder import METRICS_FILE
 from fiber.checkpoints.trained_run import find_run_files, read_run_config
 from fiber.tasks.evaluation_module import EvaluationModule
 from fiber.tasks.evaluation_request import STAGES, EvaluationRequest, judged_task, merge_with_run, read_request
 from fiber.tasks.judging import Judging
-from fiber.tasks.metrics import METRICS_FILE, metrics_json, metrics_table
+from fiber.tasks.metrics import metrics_json, metrics_table
 from fiber.tasks.split_evaluator import ResultFile
 from fiber.tasks.suite import RunResult, expand, run_suite
 from fiber.tasks.trainer import PREDICTIONS, build_evaluation_trainer
@@ -96,7 +97,7 @@ def judge_run(run: Path, split: str, trainer: TrainerConfig) -> RunResult:
     Raises:
         UserError: the data of the split are broken.
     """
-    return evaluate_once(EvaluationRequest(checkpoint=run, split=split, trainer=trainer))
+    return evaluate_once(EvaluationRequest(checkpoint=run, split=split, trainer=trainer, trust_recipe=True))
 
 
 def write_files(folder: Path, files: Mapping[str, ResultFile]) -> None:

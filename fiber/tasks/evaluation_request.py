@@ -13,6 +13,7 @@ from fiber.tasks.coarse.tasks import COARSE_TASKS, find_task_builder, has_own_bu
 from fiber.tasks.fine.judging import build_fine_judging, build_fine_reader
 from fiber.tasks.fine.tasks import FINE_TASKS
 from fiber.tasks.judging import Judging
+from fiber.tasks.recipe_trust import check_builder, check_readers
 from fiber.tasks.trainer_config import TrainerConfig
 from fiber.utils.configs import build_dataclass, plain
 from fiber.utils.errors import UserError
@@ -62,6 +63,8 @@ class EvaluationRequest:
     """Pixels, of boxes those of the shorter side."""
     evaluation: Mapping[str, Any] = field(default_factory=dict)
     """Options of the task that differ from the run's."""
+    trust_recipe: bool = False
+    """Whether the run's configuration may name readers and builders that are not of the library."""
 
 
 def read_request(config: DictConfig) -> EvaluationRequest:
@@ -89,6 +92,7 @@ def read_request(config: DictConfig) -> EvaluationRequest:
         val_batch_size=config.val_batch_size,
         image_size=config.image_size,
         evaluation={key: value for key, value in plain(config.evaluation).items() if value is not None},
+        trust_recipe=config.trust_recipe,
     )
 
 
@@ -101,10 +105,12 @@ def merge_with_run(request: EvaluationRequest, run: DictConfig, files: RunFiles)
         files: of the run.
 
     Raises:
-        UserError: a task that the stage does not have, one that needs other data, or an option that the task does not
-            have.
+        UserError: a task that the stage does not have, one that needs other data, an option that the task does not
+            have, or a class of others that is not trusted.
     """
     task = judged_task(request, run, files)
+    if not request.trust_recipe:
+        refuse_foreign_classes(request, run, files, task)
     merged = run.copy()
     with open_dict(merged):
         if task != run.task.name:
@@ -146,6 +152,14 @@ def judged_task(request: EvaluationRequest, run: DictConfig, files: RunFiles) ->
     if stage.boxes and task != run.task.name and request.data is None:
         raise UserError(f"task={task} has data of its own: give data={run.stage.name}_{task} and data_dir=...")
     return task
+
+
+def refuse_foreign_classes(request: EvaluationRequest, run: DictConfig, files: RunFiles, task: str) -> None:
+    """Raise a UserError if what the evaluation takes from the run's configuration would run code of others."""
+    if task == run.task.name and has_own_builder(run.task):
+        check_builder(run.task.builder, str(files.config))
+    if request.data is None:
+        check_readers(run.data, str(files.config))
 
 
 def judged_side(request: EvaluationRequest, run: DictConfig) -> int | None:

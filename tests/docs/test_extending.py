@@ -62,9 +62,9 @@ def test_a_task_of_ones_own_trains_draws_and_is_judged(run: Path, monkeypatch: p
     trained = json.loads((run / "metrics.json").read_text())
     assert {"val/counting/accuracy", "best/counting/accuracy"} <= set(trained)
     assert (run / "predictions.png").is_file()
-    judged = evaluate(composed("evaluate", f"checkpoint={run}", "trainer=cpu"))
+    judged = evaluate(composed("evaluate", f"checkpoint={run}", "trainer=cpu", "trust_recipe=true"))
     assert judged == {name: value for name, value in trained.items() if name.startswith("val/")}
-    evaluate(composed("evaluate", f"checkpoint={run}", "split=test", "trainer=cpu"))
+    evaluate(composed("evaluate", f"checkpoint={run}", "split=test", "trainer=cpu", "trust_recipe=true"))
     counts = json.loads((run / "evaluation/counting_test/counts.json").read_text())
     assert len(counts) == 5 and all(set(one) == {"found", "true"} for one in counts)
 
@@ -80,7 +80,7 @@ def test_a_run_of_ones_own_task_starts_a_task_of_the_library(run: Path, tmp_path
 def test_options_that_ones_own_task_does_not_read_are_refused(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(EXAMPLE)
     with pytest.raises(UserError, match=r"evaluation\.top_k is no option of task=counting"):
-        evaluate(composed("evaluate", f"checkpoint={run}", "evaluation.top_k=3", "trainer=cpu"))
+        evaluate(composed("evaluate", f"checkpoint={run}", "evaluation.top_k=3", "trainer=cpu", "trust_recipe=true"))
 
 
 def blocks(language: str) -> list[str]:

@@ -177,6 +177,22 @@ def test_what_cannot_be_judged_is_said_in_one_message(
         evaluate(evaluating(change(run), run))
 
 
+def test_a_recipe_from_disk_runs_no_code_of_others_unless_trusted(run_of: Callable[..., Path], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(run_of("vqa"), run)
+    config = OmegaConf.load(run / "config.yaml")
+    config.data.val = {"_target_": "os.mkdir", "path": str(tmp_path / "made")}
+    OmegaConf.save(config, run / "config.yaml")
+    with pytest.raises(UserError, match=r"config.yaml: data are read by os.mkdir.* give trust_recipe=true"):
+        evaluate(evaluating([], run))
+    assert not (tmp_path / "made").exists()
+    metrics = evaluate(evaluating(["data=shapes_coarse_vqa", "data.val.num_samples=4"], run))  # data of one's own
+    assert "val/vqa/accuracy" in metrics and not (tmp_path / "made").exists()
+    with pytest.raises(UserError, match=r"os.mkdir reads no questions"):
+        evaluate(evaluating(["trust_recipe=true"], run))
+    assert (tmp_path / "made").exists()
+
+
 @pytest.mark.parametrize(
     ("trained_for", "task", "message"),
     [
