@@ -138,7 +138,7 @@ def test_figures_are_printed_and_written(tmp_path: Path, capsys: pytest.CaptureF
     config.merge_with({"output": str(output), "vocab_size": 300, "optimization": {"max_epochs": 2}})
     run_plan(config, data="shapes_coarse_vqa")
     printed = capsys.readouterr().out
-    assert "1 x A100 at 40%" in printed and max(map(len, printed.splitlines())) <= 100
+    assert "1 x A100 at 0.1 of its peak" in printed and max(map(len, printed.splitlines())) <= 100
     record = json.loads(output.read_text())
     assert record["steps"] == 2 * record["num_samples"] // 64
     kept = record["alternatives"][0]
