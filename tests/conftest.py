@@ -11,11 +11,13 @@ import pytest
 import torch
 
 from fiber.models.captioning_model import FiberForCaptioning
-from fiber.models.config import FusionConfig, RobertaConfig, SwinConfig
+from fiber.models.config import FusionConfig
 from fiber.models.detector_config import ChannelOrder, DetectorConfig
 from fiber.models.gated_cross_attention import GatedCrossAttention
 from fiber.models.grounded_detector import GroundedDetector
 from fiber.models.pretraining_model import FiberForPretraining
+
+from .tiny_config import TINY_CONFIG
 
 torch.set_num_threads(1)  # tiny operations wait longer for a second thread than they work
 
@@ -49,21 +51,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def tiny_config() -> FusionConfig:
     """A fused backbone of a few thousand parameters, without dropout."""
-    return FusionConfig(
-        image=SwinConfig(embed_dim=8, depths=(1, 1, 3, 1), num_heads=(1, 2, 2, 4), window_size=4, drop_path=0.0),
-        text=RobertaConfig(
-            hidden_size=16,
-            num_layers=4,
-            num_heads=2,
-            intermediate_size=32,
-            vocab_size=50,
-            max_positions=34,
-            dropout=0.0,
-        ),
-        num_fusion_layers=3,
-        projection_size=16,
-        initializer_std=0.2,
-    )
+    return TINY_CONFIG
 
 
 @pytest.fixture

@@ -1,15 +1,14 @@
 """The README's way from a clone to drawn predictions, command by command, with training cut to a step."""
 
 import re
-import runpy
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from .conftest import ROOT
+from .scripts import run_script
 
 README = (ROOT / "README.md").read_text()
 SHORT = {
@@ -42,8 +41,7 @@ def run(call: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     script, *arguments = call
     if script == "scripts/train.py":
         arguments += ["debug=fast", "logger=csv", *SHORT[arguments[0]]]
-    monkeypatch.setattr(sys, "argv", [script, *arguments])
-    runpy.run_path(str(ROOT / script), run_name="__main__")
+    assert run_script([script, *arguments], monkeypatch) == 0
 
 
 def test_the_first_commands_end_in_drawings_that_python_makes_too(

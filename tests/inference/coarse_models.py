@@ -24,22 +24,26 @@ def shapes_tokenizer() -> TextTokenizer:
     return train_tokenizer(shapes_corpus(), 400)
 
 
-def coarse_model(kind: ModelKind, config: FusionConfig, num_answers: int | None = None) -> tuple[Any, CoarseInput]:
-    """A model of the shapes world with every gate open, and its input."""
-    tokenizer = shapes_tokenizer()
-    description = CoarseDescription(
+def coarse_description(kind: ModelKind, config: FusionConfig, num_answers: int | None = None) -> CoarseDescription:
+    """Of a model of the shapes world."""
+    return CoarseDescription(
         kind=kind,
-        backbone=config.with_vocabulary(tokenizer.vocab_size),
+        backbone=config.with_vocabulary(shapes_tokenizer().vocab_size),
         image_size=IMAGE_SIZE,
         max_text_length=TEXT_LENGTH,
         num_answers=num_answers,
     )
+
+
+def coarse_model(kind: ModelKind, config: FusionConfig, num_answers: int | None = None) -> tuple[Any, CoarseInput]:
+    """A model of the shapes world with every gate open, and its input."""
+    description = coarse_description(kind, config, num_answers)
     torch.manual_seed(0)
     model = build_model(description).eval()
     for module in model.modules():
         if isinstance(module, GatedCrossAttention):
             torch.nn.init.constant_(module.gate, 0.7)
-    return model, CoarseInput(description, tokenizer, "cpu")
+    return model, CoarseInput(description, shapes_tokenizer(), "cpu")
 
 
 def pictures(*modes: str) -> list[Image.Image]:
