@@ -8,12 +8,12 @@ from fiber.checkpoints.initialization import (
     BACKBONE,
     OURS,
     InitializationReport,
-    State,
     fit,
     is_original,
     refuse_missing,
 )
 from fiber.checkpoints.original_coarse import IMAGE_PREFIX, TEXT_PREFIX, from_original, image_layer_names, text_names
+from fiber.checkpoints.state import State
 from fiber.models.fusion_backbone import FusionBackbone
 
 
@@ -53,8 +53,8 @@ def original_tensors(state: State, backbone: FusionBackbone, path: Path) -> Foun
     names = (*image_layer_names(backbone.config, IMAGE_PREFIX), *text_names(backbone.config, TEXT_PREFIX))
     used = {original for name in names for original in name.originals}
     refuse_missing(used - set(state), path)
-    tensors = {key.removeprefix(BACKBONE): value for key, value in from_original(state, names).items()}
-    return tensors, used
+    tensors = from_original(state, names, where=f"init_from={path}")
+    return {key.removeprefix(BACKBONE): value for key, value in tensors.items()}, used
 
 
 def own_tensors(state: State, backbone: FusionBackbone, path: Path) -> Found:

@@ -9,7 +9,6 @@ from fiber.checkpoints.coarse_initialization import fill_backbone
 from fiber.checkpoints.initialization import (
     OURS,
     InitializationReport,
-    State,
     fit,
     is_query_norm,
     read_state,
@@ -17,6 +16,7 @@ from fiber.checkpoints.initialization import (
 )
 from fiber.checkpoints.original_coarse import from_original
 from fiber.checkpoints.original_fine import IMAGE_PREFIX, detector_names
+from fiber.checkpoints.state import State
 from fiber.models.grounded_detector import GroundedDetector
 from fiber.utils.errors import UserError
 
@@ -78,7 +78,7 @@ def original_tensors(state: State, model: GroundedDetector, path: Path) -> Found
     names = detector_names(model.config)
     used = {original for name in names for original in name.originals}
     refuse_missing(used - set(state), path, wanted="this model")
-    return from_original(state, names), used
+    return from_original(state, names, where=f"init_from={path}"), used
 
 
 def own_tensors(state: State, model: GroundedDetector, path: Path) -> Found:

@@ -17,20 +17,18 @@ from fiber.utils.errors import UserError
 
 SAFETENSORS = ".safetensors"
 DAMAGED = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SafetensorError,
-    TypeError,
-    ValueError,
-    AssertionError,
-    pickle.UnpicklingError,
-    struct.error,
-    zipfile.BadZipFile,
+    OSError,  # the disk
+    SafetensorError,  # safetensors
+    zipfile.BadZipFile,  # the archive of `torch.save`
+    RuntimeError,  # torch: an archive that is cut, storages that are missing or too small
+    struct.error,  # torch: the head of a file from before archives
+    pickle.UnpicklingError,  # pickle, of what is no pickle
+    EOFError,  # pickle, of half of one
+    ArithmeticError,  # pickle, of a length past all bounds
+    AttributeError,  # pickle, of an object without the attribute that is set
+    LookupError,  # pickle, of an empty stack
+    TypeError,  # pickle, of an object of another type
+    ValueError,  # pickle, of text that is no number
 )
 """What readers raise on bytes that are no file of weights, or half of one."""
 

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from fiber.checkpoints.foreign_file import read_foreign_file
+from fiber.checkpoints.foreign_tensors import refuse_unusable
 from fiber.checkpoints.restricted_pickle import Skipped
+from fiber.checkpoints.state import State
 from fiber.utils.errors import UserError
 
-State = Mapping[str, Tensor]
 MODULE = "module."
 """Before every name, where a model was saved inside `DistributedDataParallel`."""
 LIGHTNING, DETECTOR, AVERAGED = "state_dict", "model", "model_ema"
@@ -62,16 +63,14 @@ def read_foreign_state(path: Path, *, option: str, expected: str, weights: Weigh
         weights: to take where there are averaged and raw ones.
 
     Raises:
-        UserError: the file cannot be read, or holds no tensors by name.
+        UserError: the file cannot be read, or holds no tensors by name, or some without plain numbers.
     """
     content, skipped = read_foreign_file(path, option=option, expected=expected)
     where = f"{option}={path}"
-    both = isinstance(content, Mapping) and AVERAGED in content
-    first, second = (AVERAGED, DETECTOR) if weights is Weights.AVERAGED else (DETECTOR, AVERAGED)
-    layout, tensors = descend(content, (first,) if both and first in content else (), where, expected)
-    other_layout, other = Layout(), dict[str, Tensor]()
-    if both and second in content and layout.path[0] != second:
-        other_layout, other = descend(content, (second,), where, expected)
+    found = [key for key in (AVERAGED, DETECTOR) if holds(content, key)] if holds(content, AVERAGED) else []
+    first, second = (found[:1], found[1:]) if weights is Weights.AVERAGED else ([], found[:1])
+    layout, tensors = descend(content, tuple(first), where, expected)
+    other_layout, other = descend(content, tuple(second), where, expected) if second else (Layout(), {})
     used = {layout.path[:1], other_layout.path[:1]}
     return ForeignState(
         tensors=tensors,
@@ -82,6 +81,12 @@ def read_foreign_state(path: Path, *, option: str, expected: str, weights: Weigh
         settings=find_settings(content),
         skipped=skipped,
     )
+
+
+def holds(content: Any, key: str) -> bool:
+    """Whether a file has anything there; a trainer that averages nothing writes None or an empty mapping."""
+    value = content.get(key) if isinstance(content, Mapping) else None
+    return value is not None and not (isinstance(value, Mapping) and not value)
 
 
 def descend(content: Any, path: tuple[str, ...], where: str, expected: str) -> tuple[Layout, dict[str, Tensor]]:
@@ -97,7 +102,9 @@ def descend(content: Any, path: tuple[str, ...], where: str, expected: str) -> t
     if foreign is not None:
         raise UserError(f"{where} holds no tensors by name: {foreign} is {wording(content[foreign])}. Give {expected}.")
     prefix = MODULE if all(str(key).startswith(MODULE) for key in content) else ""
-    return Layout(path, prefix), {str(key).removeprefix(prefix): value for key, value in content.items()}
+    tensors = {str(key).removeprefix(prefix): value for key, value in content.items()}
+    refuse_unusable(tensors, where)
+    return Layout(path, prefix), tensors
 
 
 def wording(value: object) -> str:

@@ -4,14 +4,16 @@ One of our tensors is one or several of the original's, concatenated along the f
 text layers). The map is a list, so that both directions, gradients and optimiser groups follow the same lines.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from fiber.checkpoints.state import State
 from fiber.models.captioning_model import narrow_widths
 from fiber.models.config import FusionConfig
+from fiber.utils.errors import UserError
 
 IMAGE_PREFIX = "vit_model"
 TEXT_PREFIX = "text_transformer"
@@ -171,21 +173,35 @@ def captioning_names(config: FusionConfig) -> tuple[TensorName, ...]:
     return (*backbone_names(config), *adapter_names(config), *heads)
 
 
-def from_original(state: Mapping[str, Tensor], names: tuple[TensorName, ...]) -> dict[str, Tensor]:
+def from_original(state: State, names: tuple[TensorName, ...], *, where: str = "the original") -> dict[str, Tensor]:
     """Our state dict from the original's.
+
+    Args:
+        state: the original's.
+        names: of what is wanted.
+        where: option and file that it is from, for messages.
 
     Raises:
         KeyError: a tensor of `names` is missing in `state`.
+        UserError: parts of one tensor differ in size.
     """
-    return {
-        name.ours: state[name.originals[0]]
-        if len(name.originals) == 1
-        else torch.cat([state[original] for original in name.originals])
-        for name in names
-    }
+    return {name.ours: join([state[original] for original in name.originals], name, where) for name in names}
 
 
-def to_original(state: Mapping[str, Tensor], names: tuple[TensorName, ...]) -> dict[str, Tensor]:
+def join(parts: list[Tensor], name: TensorName, where: str) -> Tensor:
+    """One tensor of ours from its parts."""
+    if len(parts) == 1:
+        return parts[0]
+    shapes = [tuple(part.shape) for part in parts]
+    if len(set(shapes)) > 1 or parts[0].ndim == 0:
+        raise UserError(
+            f"{where} is of mixed sizes: {', '.join(name.originals)} are {', '.join(map(str, shapes))}, which make no "
+            "one tensor: another architecture?"
+        )
+    return torch.cat(parts)
+
+
+def to_original(state: State, names: tuple[TensorName, ...]) -> dict[str, Tensor]:
     """The original's state dict (or gradients under its names) from ours; tensors absent from `state` are left out."""
     return {
         original: part

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,13 +20,12 @@ from fiber.checkpoints.original_coarse import (
     text_names,
 )
 from fiber.checkpoints.position_bias import resize_position_bias
+from fiber.checkpoints.state import State
 from fiber.models.config import FusionConfig
 from fiber.models.fusion_backbone import FusionBackbone
 from fiber.utils.errors import UserError
 
 log = logging.getLogger(__name__)
-
-State = Mapping[str, Tensor]
 
 CROSS_ATTENTION = ".cross_attention."
 WORDS = "text_transformer.embeddings.word_embeddings.weight"
@@ -67,11 +66,20 @@ def load_pretrained_image(backbone: FusionBackbone, name_or_path: str) -> LoadRe
         state = read_weights("model.pretrained_image", Path(name_or_path))
     else:
         state = download("model.pretrained_image", name_or_path, timm_weights)
-    return fill_image(backbone, state, source=name_or_path)
+    return fill_image(backbone, state, source=f"model.pretrained_image={name_or_path}")
 
 
 def fill_image(backbone: FusionBackbone, state: State, *, source: str) -> LoadReport:
-    """Fill the image half from a state dict in timm's or the Swin release's layout."""
+    """Fill the image half from a state dict in timm's or the Swin release's layout.
+
+    Args:
+        backbone: changed in place.
+        state: the Swin Transformer's.
+        source: option and file that it is from, for messages.
+
+    Raises:
+        UserError: it is another architecture.
+    """
     return fill(backbone, as_image_half(state), image_names, source)
 
 
@@ -97,7 +105,7 @@ def load_pretrained_text(backbone: FusionBackbone, name_or_path: str) -> LoadRep
         state = read_weights("model.pretrained_text", find_text_file("model.pretrained_text", path))
     else:
         state = download("model.pretrained_text", name_or_path, transformers_weights)
-    return fill_text(backbone, state, source=name_or_path)
+    return fill_text(backbone, state, source=f"model.pretrained_text={name_or_path}")
 
 
 def find_text_file(key: str, path: Path) -> Path:
@@ -109,7 +117,10 @@ def find_text_file(key: str, path: Path) -> Path:
     files = [path / "model.safetensors", path / "pytorch_model.bin"] if path.is_dir() else [path]
     found = next((file for file in files if file.is_file()), None)
     if found is None:
-        raise UserError(f"{key}={path} holds neither {files[0].name} nor {files[-1].name}.")
+        raise UserError(
+            f"{key}={path} holds neither {files[0].name} nor {files[-1].name}: give a directory that transformers' "
+            "save_pretrained wrote, or a file of weights."
+        )
     return found
 
 
@@ -121,6 +132,11 @@ def as_text_half(state: State) -> State:
 def fill_text(backbone: FusionBackbone, state: State, *, source: str) -> LoadReport:
     """Fill the text half from a state dict in transformers' layout.
 
+    Args:
+        backbone: changed in place.
+        state: the RoBERTa's.
+        source: option and file that it is from, for messages.
+
     Raises:
         UserError: it is another architecture or vocabulary.
     """
@@ -128,7 +144,7 @@ def fill_text(backbone: FusionBackbone, state: State, *, source: str) -> LoadRep
     vocab_size = backbone.config.text.vocab_size
     if WORDS in state and len(state[WORDS]) != vocab_size:
         raise UserError(
-            f"model.pretrained_text={source} knows {len(state[WORDS])} tokens, the tokeniser {vocab_size}: give "
+            f"{source} knows {len(state[WORDS])} tokens, the tokeniser {vocab_size}: give "
             "the tokeniser of the same model, tokenizer=roberta tokenizer.path=PATH, or model.pretrained_text=null."
         )
     return fill(backbone, state, text_names, source)
@@ -176,9 +192,10 @@ def fill(
     missing = sorted(used - set(state))
     if missing:
         raise UserError(
-            f"{source} lacks {len(missing)} tensors of this model, {missing[0]} among them: another architecture?"
+            f"{source} lacks {len(missing)} tensors of this model, {missing[0]} among them: give a whole file, of an "
+            "architecture with as many layers."
         )
-    ours = {key.removeprefix("backbone."): value for key, value in from_original(state, names).items()}
+    ours = {key.removeprefix("backbone."): value for key, value in from_original(state, names, where=source).items()}
     resized = fit(ours, backbone, source)
     backbone.load_state_dict(ours, strict=False)
     report = LoadReport(
@@ -203,7 +220,10 @@ def fit(tensors: dict[str, Tensor], backbone: FusionBackbone, source: str) -> tu
         tensors[key] = resize_position_bias(tensors[key], backbone.config.image.window_size)
     for key, value in tensors.items():
         if value.shape != own[key].shape:
-            raise UserError(f"{source}: {key} is {tuple(value.shape)}, this model's {tuple(own[key].shape)}.")
+            raise UserError(
+                f"{source}: {key} is {tuple(value.shape)}, this model's {tuple(own[key].shape)}: give a file of an "
+                "architecture with the same widths."
+            )
     return resized
 
 

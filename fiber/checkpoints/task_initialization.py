@@ -9,13 +9,13 @@ from fiber.checkpoints.initialization import (
     BACKBONE,
     OURS,
     InitializationReport,
-    State,
     fit,
     is_original,
     read_state,
     refuse_missing,
 )
 from fiber.checkpoints.original_coarse import TensorName, from_original
+from fiber.checkpoints.state import State
 
 
 def initialize_task(
@@ -37,7 +37,7 @@ def initialize_task(
     state = read_state(path)
     original = is_original(state)
     own = model.state_dict()
-    found, sources = original_tensors(state, names) if original else own_tensors(state, own)
+    found, sources = original_tensors(state, names, path) if original else own_tensors(state, own)
     other = {head_of(name) for name, value in found.items() if value.shape != own[name].shape} - {head_of(BACKBONE)}
     tensors = {name: value for name, value in found.items() if head_of(name) not in other}
     refuse_missing({name for name in own if name.startswith(BACKBONE) and name not in tensors}, path)
@@ -63,10 +63,11 @@ Found = tuple[dict[str, Tensor], dict[str, tuple[str, ...]]]
 """Tensors by the model's names, and the keys of the checkpoint that each comes from."""
 
 
-def original_tensors(state: State, names: Sequence[TensorName]) -> Found:
+def original_tensors(state: State, names: Sequence[TensorName], path: Path) -> Found:
     """From the original's format."""
     present = tuple(name for name in names if all(original in state for original in name.originals))
-    return from_original(state, present), {name.ours: name.originals for name in present}
+    tensors = from_original(state, present, where=f"init_from={path}")
+    return tensors, {name.ours: name.originals for name in present}
 
 
 def own_tensors(state: State, own: State) -> Found:

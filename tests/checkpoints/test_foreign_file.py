@@ -62,6 +62,32 @@ def test_averaged_and_raw_weights_are_told_apart(tmp_path: Path) -> None:
         assert len(found.other) == 1 and found.parts == ("iteration",)
 
 
+@pytest.mark.parametrize("empty", [None, {}])
+@pytest.mark.parametrize("weights", Weights)
+def test_an_average_that_was_never_taken_is_no_average(empty: object, weights: Weights, tmp_path: Path) -> None:
+    torch.save({"model": {"a": torch.zeros(1)}, "model_ema": empty}, tmp_path / "a.pth")
+    found = read_foreign_state(tmp_path / "a.pth", option="input", expected="another", weights=weights)
+    assert list(found.tensors) == ["a"] and found.layout.path == ("model",)
+    assert found.other == {} and found.parts == ("model_ema",)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse")
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        (torch.eye(2).to_sparse(), r"is of layout torch\.sparse_coo: save it with \.to_dense\(\)"),
+        (torch.eye(2, device="meta"), "is on meta and has no numbers: save the model after"),
+        (torch.zeros(1).expand(2**34, 3), r"repeats 4 bytes to fill \(17179869184, 3\): save it with"),
+        (torch.ones(2, dtype=torch.int8), r"holds torch\.int8: give the file from before it was quantised"),
+        (torch.ones(2, dtype=torch.complex64), r"holds torch\.complex64: give"),
+    ],
+)
+def test_tensors_without_plain_numbers_are_refused(value: torch.Tensor, fault: str, tmp_path: Path) -> None:
+    torch.save({"state_dict": {"a.position_ids": torch.arange(2), "a.weight": value}}, tmp_path / "a.ckpt")
+    with pytest.raises(UserError, match=rf"input=.*a\.ckpt: a\.weight {fault}"):
+        read_foreign_state(tmp_path / "a.ckpt", option="input", expected="another")
+
+
 def test_something_else_in_a_tensors_place_is_named(tmp_path: Path) -> None:
     torch.save({"model": {"a": torch.zeros(1), "b": Settings()}}, tmp_path / "a.pth")
     with pytest.raises(UserError, match=rf"input=.*a\.pth holds no tensors by name: b is what {__name__}\.Settings"):

@@ -5,6 +5,7 @@ import torch
 
 from fiber.checkpoints.original_coarse import from_original, pretraining_names, to_original
 from fiber.models.pretraining_model import FiberForPretraining
+from fiber.utils.errors import UserError
 
 
 def test_every_tensor_survives_the_way_there_and_back(tiny_model: FiberForPretraining) -> None:
@@ -24,3 +25,14 @@ def test_a_missing_tensor_is_an_error(tiny_model: FiberForPretraining) -> None:
     del originals["itm_score.fc.bias"]
     with pytest.raises(KeyError, match=r"itm_score\.fc\.bias"):
         from_original(originals, names)
+
+
+def test_parts_that_fit_only_together_are_no_tensor(tiny_model: FiberForPretraining) -> None:
+    names = pretraining_names(tiny_model.config)
+    originals = to_original(tiny_model.state_dict(), names)
+    first = "text_transformer.encoder.layer.0.attention.self"
+    originals |= {f"{first}.query.bias": torch.zeros(8), f"{first}.key.bias": torch.zeros(24)}
+    with pytest.raises(
+        UserError, match=rf"a\.pth is of mixed sizes: {first}\.query\.bias, .* are \(8,\), \(24,\), \(16,\)"
+    ):
+        from_original(originals, names, where="input=a.pth")

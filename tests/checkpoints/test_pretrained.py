@@ -9,46 +9,20 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
 
-from fiber.checkpoints.original_coarse import image_names, text_names, to_original
 from fiber.checkpoints.position_bias import resize_position_bias
 from fiber.checkpoints.pretrained import load_pretrained_image, load_pretrained_text
 from fiber.models.config import FusionConfig
 from fiber.models.fusion_backbone import FusionBackbone
 from fiber.utils.errors import UserError
 
-State = dict[str, Tensor]
+from .published_halves import roberta, swin_release, timm_layout
 
 
 @pytest.fixture
 def backbone(tiny_config: FusionConfig) -> FusionBackbone:
     torch.manual_seed(0)
     return FusionBackbone(tiny_config)
-
-
-def swin_release(config: FusionConfig) -> State:
-    """Random weights as the Swin release stores them, with its buffers and classifier."""
-    torch.manual_seed(1)
-    own = {f"backbone.{key}": torch.randn_like(value) for key, value in FusionBackbone(config).state_dict().items()}
-    state = {key.removeprefix("vit_model."): v for key, v in to_original(own, tuple(image_names(config))).items()}
-    plain = {key: value for key, value in state.items() if "i2t" not in key}
-    return plain | {"head.weight": torch.zeros(3, 64), "layers.0.blocks.0.attn.relative_position_index": torch.zeros(4)}
-
-
-def timm_layout(state: State) -> State:
-    """Patch mergings at the start of the next stage."""
-    for stage in (2, 1, 0):
-        state = {key.replace(f"layers.{stage}.down", f"layers.{stage + 1}.down"): v for key, v in state.items()}
-    return state
-
-
-def roberta(config: FusionConfig) -> State:
-    """Random weights under transformers' names."""
-    torch.manual_seed(1)
-    own = {f"backbone.{key}": torch.randn_like(value) for key, value in FusionBackbone(config).state_dict().items()}
-    state = {key.removeprefix("text_transformer."): v for key, v in to_original(own, tuple(text_names(config))).items()}
-    return {key: value.clone() for key, value in state.items() if "t2i" not in key}
 
 
 @pytest.mark.parametrize("layout", ["release", "timm"])
@@ -122,7 +96,9 @@ def test_a_tensor_of_another_shape_is_named(backbone: FusionBackbone, tmp_path: 
     state = swin_release(backbone.config)
     state["patch_embed.proj.weight"] = torch.zeros(8, 3, 2, 2)
     torch.save(state, tmp_path / "swin.pth")
-    with pytest.raises(UserError, match=r"patch_embedding\.projection\.weight is \(8, 3, 2, 2\).*\(8, 3, 4, 4\)"):
+    with pytest.raises(
+        UserError, match=r"patch_embedding\.projection\.weight is \(8, 3, 2, 2\).*\(8, 3, 4, 4\): give a file"
+    ):
         load_pretrained_image(backbone, str(tmp_path / "swin.pth"))
 
 
@@ -145,7 +121,7 @@ def test_a_file_that_holds_no_weights_is_named(
         path.write_bytes(b"no weights")
     else:
         torch.save({"model": Executed()} if content == "code" else [1, 2], path)
-    with pytest.raises(UserError, match=rf"model\.pretrained_(image|text)={path}"):
+    with pytest.raises(UserError, match=rf"model\.pretrained_(image|text)={path}.*: give a"):
         load(backbone, str(path))
 
 

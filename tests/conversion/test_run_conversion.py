@@ -17,7 +17,7 @@ from fiber.inference.model_loading import load_model
 from fiber.models.config import FusionConfig
 from fiber.utils.errors import UserError
 
-from ..checkpoints.test_pretrained import roberta, swin_release, timm_layout
+from ..checkpoints.published_halves import roberta, swin_release, timm_layout
 from .golden import assert_same, converting, write_tokenizer, written
 
 

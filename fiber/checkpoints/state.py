@@ -1,0 +1,7 @@
+"""Tensors by name."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+State = Mapping[str, Tensor]
