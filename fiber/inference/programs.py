@@ -1,8 +1,12 @@
 """Models as `torch.export` programs, which run without this library: dual encoders, and detectors up to suppression.
 
+A detector's program calls a kernel of torchvision: the process that loads it says `import torchvision` before
+`torch.export.load`.
+
 Axes: N images or texts, S side, H W height and width in pixels, L text tokens, P embedding width, A anchors.
 """
 
+import logging
 from pathlib import Path
 
 import torch
@@ -18,6 +22,8 @@ from fiber.inference.model_loading import LoadedModel
 from fiber.models.grounded_detector import GroundedDetector
 from fiber.models.pair_model import PairModel
 from fiber.utils.errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 class ImageEncoder(nn.Module):
@@ -120,7 +126,8 @@ def write_programs(loaded: LoadedModel, folder: Path, *, height: int | None, wid
         width: likewise.
 
     Returns:
-        The files: `image_encoder.pt2` and `text_encoder.pt2`, or `detector.pt2`.
+        The files: `image_encoder.pt2` and `text_encoder.pt2`, or `detector.pt2`, which needs torchvision where it is
+        loaded.
 
     Raises:
         UserError: the model is of another kind, or a side is no multiple of 32.
@@ -145,4 +152,6 @@ def write_programs(loaded: LoadedModel, folder: Path, *, height: int | None, wid
     for name, program in programs.items():
         files.append(folder / f"{name}.pt2")
         torch.export.save(program, files[-1])
+    if isinstance(description, DetectorDescription):
+        log.info("%s needs `import torchvision` in the process that loads it", files[-1].name)
     return files
