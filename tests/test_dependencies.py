@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 BELOW: dict[str, set[str]] = {
+    "utils": set(),
     "models": set(),
     "detection": {"models"},
     "data": {"detection"},
@@ -19,6 +20,18 @@ BELOW: dict[str, set[str]] = {
     "conversion": {"models", "data", "checkpoints", "inference"},
     "tasks": {"models", "detection", "generation", "data", "objectives", "evaluation", "checkpoints", "inference"},
     "preparation": {"data", "evaluation", "tasks"},
+    "benchmarks": {
+        "models",
+        "detection",
+        "generation",
+        "data",
+        "objectives",
+        "evaluation",
+        "checkpoints",
+        "inference",
+        "tasks",
+    },
+    "planning": {"models", "generation", "data", "objectives", "checkpoints", "tasks", "benchmarks"},
 }
 """What each may import besides itself and `utils`."""
 
@@ -29,6 +42,10 @@ def imported_packages(file: Path) -> Iterator[str]:
         names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         yield from (name.split(".")[1] for name in names if name.startswith("fiber."))
+
+
+def test_every_package_has_its_place() -> None:
+    assert {file.parent.name for file in (ROOT / "fiber").glob("*/__init__.py")} == set(BELOW)
 
 
 @pytest.mark.parametrize("package", BELOW)
