@@ -10,6 +10,10 @@ from fiber.conversion.original_description import DescriptionOptions
 from fiber.utils.configs import build_dataclass, plain
 from fiber.utils.errors import UserError
 
+DEFAULT_TOKENIZER = "roberta-base"
+DEFAULT_FUSION_LAYERS = 6
+"""Of the original, which is the paper's."""
+
 
 class Target(StrEnum):
     """The format to write."""
@@ -26,12 +30,12 @@ class Target(StrEnum):
 class TokenizerConfig:
     """Of the text."""
 
-    path: str
+    path: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConversionConfig:
-    """`configs/convert/convert.yaml`, which explains each."""
+    """`configs/convert/convert.yaml`, which explains each; None where the user says nothing."""
 
     input: str | None
     image: str | None
@@ -39,14 +43,14 @@ class ConversionConfig:
     output: str | None
     to: Target
     task: str | None
-    weights: Weights
+    weights: str | None
     image_size: int | None
     image_height: int | None
     image_width: int | None
     max_text_length: int | None
     text_heads: int | None
     query_norm: bool | None
-    num_fusion_layers: int
+    num_fusion_layers: int | None
     answers: str | None
     tokenizer: TokenizerConfig
     allow_surprising: bool
@@ -60,9 +64,18 @@ class ConversionConfig:
             raise UserError("give input=FILE_OR_RUN, or image=SWIN_FILE and text=ROBERTA_FILE.")
         if self.input is not None and any(halves):
             raise UserError("input holds both halves of a model: leave image and text out, or input.")
-        for name in ("image_height", "image_width"):
-            if getattr(self, name) is not None and self.to is not Target.PROGRAMS:
-                raise UserError(f"{name}={getattr(self, name)} is for to=programs: leave it out.")
+        if self.weights not in (None, *Weights):
+            raise UserError(f"weights={self.weights}: give {' or '.join(Weights)}.")
+
+    @property
+    def chosen_weights(self) -> Weights:
+        """Of a file with both."""
+        return Weights(self.weights or Weights.AVERAGED)
+
+    @property
+    def tokenizer_path(self) -> str:
+        """A name of the hub, or a directory."""
+        return self.tokenizer.path or DEFAULT_TOKENIZER
 
     @property
     def described(self) -> DescriptionOptions:

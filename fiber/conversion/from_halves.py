@@ -14,14 +14,15 @@ from fiber.checkpoints.pretrained import (
     find_text_file,
     read_weights,
 )
-from fiber.conversion.config import ConversionConfig
-from fiber.conversion.from_original import fitting_answers, fitting_tokenizer
-from fiber.conversion.key_report import DropReason, KeyReport
+from fiber.conversion.config import DEFAULT_FUSION_LAYERS, ConversionConfig
+from fiber.conversion.fitting_vocabularies import fitting_tokenizer
+from fiber.conversion.key_report import DropReason, KeyReport, untrained_parts
+from fiber.conversion.origin import NOTHING, default_origin
 from fiber.conversion.origin_text import described_origin
-from fiber.conversion.original_description import PRETRAINING_TEXT, text_length
+from fiber.conversion.original_description import PRETRAINING_TEXT, check_image_size, text_length
 from fiber.conversion.original_sizes import COARSE, NamedTensors, roberta_sizes, swin_sizes
 from fiber.conversion.recipe import compose_recipe
-from fiber.conversion.record import default_origin, write_record
+from fiber.conversion.record import write_record
 from fiber.models.config import FusionConfig
 from fiber.models.pretraining_model import FiberForPretraining
 from fiber.utils.errors import UserError
@@ -45,27 +46,28 @@ def convert_halves(settings: ConversionConfig, output: Path) -> KeyReport:
         NamedTensors(as_text_half(text), f"text={text_file}"),
         settings,
     )
-    fitting_answers(settings.answers, description)
-    tokenizer = fitting_tokenizer(settings.tokenizer.path, description)
+    tokenizer = fitting_tokenizer(settings.tokenizer_path, description)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = FiberForPretraining(description.backbone).eval()
     reports = (
-        fill_image(model.backbone, image, source=str(image_file)),
-        fill_text(model.backbone, text, source=str(text_file)),
+        fill_image(model.backbone, image, source=f"image={image_file}"),
+        fill_text(model.backbone, text, source=f"text={text_file}"),
     )
     loaded = tuple(f"backbone.{name}" for report in reports for name in report.loaded)
+    fresh = tuple(name for name in model.state_dict() if name not in loaded)
     report = KeyReport(
-        source=f"{image_file} and {text_file}",
+        sources=(str(image_file), str(text_file)),
         loaded=loaded,
         resized=tuple(f"backbone.{name}" for report in reports for name in report.resized),
         dropped={DropReason.PUBLISHED_EXTRA: tuple(name for report in reports for name in report.ignored)},
-        fresh=tuple(name for name in model.state_dict() if name not in loaded),
+        fresh=fresh,
+        untrained=untrained_parts(fresh, loaded),
     )
-    recipe = compose_recipe(description, tokenizer_path=settings.tokenizer.path, folder=output)
+    recipe = compose_recipe(description, tokenizer_path=settings.tokenizer_path, folder=output)
     parts = ModelParts(model, description, tokenizer, None, recipe)
     write_model_folder(parts, output, origin=described_origin(report))
-    write_record(output, report, default_origin(description), {})
+    write_record(output, report, default_origin(description), NOTHING)
     return report
 
 
@@ -76,13 +78,12 @@ def describe_halves(image: NamedTensors, text: NamedTensors, settings: Conversio
     backbone = FusionConfig(
         image=swin,
         text=roberta,
-        num_fusion_layers=settings.num_fusion_layers,
+        num_fusion_layers=DEFAULT_FUSION_LAYERS if settings.num_fusion_layers is None else settings.num_fusion_layers,
         projection_size=roberta.hidden_size,
         query_norm=settings.query_norm is not False,
     )
-    size = settings.image_size or swin.window_size * swin.stride
-    if size % swin.stride:
-        raise UserError(f"image_size={size}: give a multiple of {swin.stride}.")
+    size = swin.window_size * swin.stride if settings.image_size is None else settings.image_size
+    check_image_size(size, swin.stride)
     return CoarseDescription(
         kind=ModelKind.PRETRAINING,
         backbone=backbone.with_window(size // swin.stride),

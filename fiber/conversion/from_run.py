@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from fiber.checkpoints.model_description import DetectorDescription
 from fiber.checkpoints.model_kinds import original_names
 from fiber.conversion.config import ConversionConfig
 from fiber.conversion.key_report import KeyReport
@@ -43,6 +44,9 @@ def export_programs(settings: ConversionConfig, output: Path) -> KeyReport:
     """
     assert settings.input is not None
     loaded = load_model(settings.input)
+    for name, size in (("image_height", settings.image_height), ("image_width", settings.image_width)):
+        if size is not None and not isinstance(loaded.description, DetectorDescription):
+            raise UserError(f"{name}={size} is for detectors, input={settings.input} is none: leave it out.")
     files = write_programs(loaded, output, height=settings.image_height, width=settings.image_width)
     log.info("programs: %s", ", ".join(file.name for file in files))
     return KeyReport(sources=(settings.input,), loaded=tuple(loaded.model.state_dict()))

@@ -1,6 +1,6 @@
 """What became of every tensor of a converted checkpoint."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -24,15 +24,22 @@ class DropReason(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class KeyReport:
-    """Names as in the file that was read."""
+    """Every tensor by name.
 
-    source: str
+    Of a file in the original's format names are the original's, without `module.`; of a run or a model folder they are
+    ours. Of two published halves those of the model are ours, and those dropped are the original's.
+    """
+
+    sources: tuple[str, ...]
+    """Files and folders that were read."""
     loaded: tuple[str, ...]
     resized: tuple[str, ...] = ()
     """Of those, position biases brought to another window."""
     dropped: Mapping[DropReason, tuple[str, ...]] = field(default_factory=dict)
     fresh: tuple[str, ...] = ()
-    """What the file lacks and the model starts anew: heads that were not trained."""
+    """What the file lacks and the model starts anew."""
+    untrained: tuple[str, ...] = ()
+    """Parts of the model, by our names, of which nothing was loaded, such as `matching_head`."""
     surprising: tuple[str, ...] = ()
     """What no model of the library or the original has a place for."""
     parts: tuple[str, ...] = ()
@@ -53,15 +60,22 @@ class KeyReport:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "source": self.source,
+            "sources": list(self.sources),
             "loaded": list(self.loaded),
             "resized": list(self.resized),
             "dropped": {str(reason): list(names) for reason, names in self.dropped.items()},
             "fresh": list(self.fresh),
+            "untrained": list(self.untrained),
             "surprising": list(self.surprising),
             "parts": list(self.parts),
             "skipped": list(self.skipped),
         }
+
+
+def untrained_parts(fresh: Iterable[str], loaded: Iterable[str]) -> tuple[str, ...]:
+    """Parts of a model, by our names of its tensors, of which nothing was loaded."""
+    begun = {name.partition(".")[0] for name in loaded}
+    return tuple(dict.fromkeys(part for name in fresh if (part := name.partition(".")[0]) not in begun))
 
 
 def examples(names: tuple[str, ...]) -> str:

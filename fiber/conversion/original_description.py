@@ -1,5 +1,6 @@
 """What model a checkpoint in the original's format holds: stage, task and sizes."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from fiber.checkpoints.model_kinds import COARSE_KINDS, kind_of_task
 from fiber.conversion.original_sizes import COARSE, FINE, NamedTensors, detector_sizes, fusion_sizes
 from fiber.models.config import RobertaConfig
 from fiber.utils.errors import UserError
+
+log = logging.getLogger(__name__)
 
 DISTINCT_HEADS: Mapping[ModelKind, str] = {
     ModelKind.QUESTION_ANSWERING: "vqa_classifier.",
@@ -65,11 +68,13 @@ def describe_original(
     check_version(tensors, backbone.query_norm, options)
     kind = find_kind(tensors, options.task)
     fallback = PRETRAINING_TEXT if kind is ModelKind.PRETRAINING else FINE_TUNING_TEXT
-    told, stride = settings.get("image_size"), backbone.image.stride
+    size, told = backbone.image.window_size * backbone.image.stride, settings.get("image_size")
+    if isinstance(told, int) and told != size:
+        log.warning("%s says image_size=%s, its position biases are of %d, which holds", tensors.where, told, size)
     return CoarseDescription(
         kind=kind,
         backbone=backbone,
-        image_size=told if isinstance(told, int) and told % stride == 0 else backbone.image.window_size * stride,
+        image_size=size,
         max_text_length=text_length(options, settings, backbone.text, fallback),
         num_answers=tensors.shape("vqa_classifier.3.weight", 2)[0] if kind is ModelKind.QUESTION_ANSWERING else None,
     )
@@ -77,6 +82,10 @@ def describe_original(
 
 def describe_detector(tensors: NamedTensors, options: DescriptionOptions) -> DetectorDescription:
     """Of the fine stage."""
+    if options.task is not None:
+        raise UserError(f"task={options.task} is of the coarse stage, {tensors.where} holds a detector: leave it out.")
+    if options.image_size is not None and options.image_size < 1:
+        raise UserError(f"image_size={options.image_size}: give the shorter side of pictures in pixels, say 800.")
     backbone = fusion_sizes(tensors, FINE, text_heads=options.text_heads)
     check_version(tensors, backbone.query_norm, options)
     budget = text_length(options, {}, backbone.text, DETECTOR_TEXT)
@@ -95,7 +104,15 @@ def text_length(options: DescriptionOptions, settings: Mapping[str, Any], text: 
             raise UserError(f"max_text_length={options.max_text_length}: the positions allow 3 to {most} tokens.")
         return options.max_text_length
     told = settings.get("max_text_len")
-    return min(told if isinstance(told, int) else fallback, most)
+    if isinstance(told, int) and not isinstance(told, bool) and 2 < told <= most:
+        return told
+    return min(fallback, most)
+
+
+def check_image_size(image_size: int, stride: int) -> None:
+    """Raise a UserError if the user wants a size in which the model's grid does not fit."""
+    if image_size < stride or image_size % stride:
+        raise UserError(f"image_size={image_size}: give a multiple of {stride}.")
 
 
 def check_version(tensors: NamedTensors, query_norm: bool, options: DescriptionOptions) -> None:

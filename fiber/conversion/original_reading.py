@@ -13,8 +13,8 @@ from fiber.checkpoints.model_description import CoarseDescription, ModelDescript
 from fiber.checkpoints.model_kinds import build_model, original_names
 from fiber.checkpoints.original_coarse import TensorName, from_original
 from fiber.checkpoints.position_bias import resize_position_bias
-from fiber.conversion.key_report import DropReason, KeyReport, examples
-from fiber.conversion.original_description import DescriptionOptions, describe_original, has_heads
+from fiber.conversion.key_report import DropReason, KeyReport, examples, untrained_parts
+from fiber.conversion.original_description import DescriptionOptions, check_image_size, describe_original, has_heads
 from fiber.conversion.original_keys import sort_out
 from fiber.conversion.original_sizes import NamedTensors
 from fiber.utils.errors import UserError
@@ -62,7 +62,7 @@ def read_original(
             f"input={source} has {len(surprising)} tensors that no model of the original has, {examples(surprising)}: "
             "is it of another architecture? allow_surprising=true passes over them."
         )
-    ours = from_original(tensors.state, present)
+    ours = from_original(tensors.state, present, where=tensors.where)
     check_tables(tensors.where, ours, description)
     description, resized = resize(ours, description, options.image_size)
     if foreign.other:
@@ -71,11 +71,12 @@ def read_original(
         model=filled(tensors.where, description, ours, keep_random=not has_heads(tensors)),
         description=description,
         report=KeyReport(
-            source=source,
+            sources=(source,),
             loaded=tuple(original for name in present for original in name.originals),
             resized=tuple(original for name in present if name.ours in resized for original in name.originals),
             dropped=dropped,
             fresh=tuple(original for name in names if name.ours in absent for original in name.originals),
+            untrained=untrained_parts((name.ours for name in names if name.ours in absent), ours),
             surprising=surprising,
             parts=foreign.parts,
             skipped=foreign.skipped,
@@ -116,8 +117,10 @@ def check_tables(where: str, ours: Mapping[str, Tensor], description: ModelDescr
     """Raise a UserError if position biases are of different windows."""
     rows = (2 * description.backbone.image.window_size - 1) ** 2
     for name, value in ours.items():
-        if name.endswith(POSITION_BIAS) and len(value) != rows:
-            raise UserError(f"{where} is of mixed sizes: {name} has {len(value)} rows, the first of its kind {rows}.")
+        if name.endswith(POSITION_BIAS) and (value.ndim != 2 or len(value) != rows):
+            raise UserError(
+                f"{where} is of mixed sizes: {name} is {tuple(value.shape)}, the first of its kind has {rows} rows."
+            )
 
 
 def check_shapes(where: str, ours: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
@@ -138,8 +141,7 @@ def resize(
         return description, set()
     assert image_size is not None
     stride = description.backbone.image.stride
-    if image_size < stride or image_size % stride:
-        raise UserError(f"image_size={image_size}: give a multiple of {stride}.")
+    check_image_size(image_size, stride)
     window = image_size // stride
     description = replace(description, image_size=image_size, backbone=description.backbone.with_window(window))
     resized = {name for name, value in ours.items() if name.endswith(POSITION_BIAS)}

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -41,13 +42,15 @@ class NamedTensors(NamedTuple):
         """Shape of one.
 
         Raises:
-            UserError: it is missing, or has another number of axes.
+            UserError: it is missing, empty, or has another number of axes.
         """
         if name not in self.state:
             raise UserError(f"{self.where} lacks {name}: is it a checkpoint of another architecture, or a part of one?")
         shape = tuple(self.state[name].shape)
         if len(shape) != dimensions:
             raise UserError(f"{self.where}: {name} has shape {shape}, not {dimensions} axes: another architecture?")
+        if 0 in shape:
+            raise UserError(f"{self.where}: {name} has shape {shape}, which holds nothing: give a whole checkpoint.")
         return shape
 
     def has(self, *beginnings: str) -> bool:
@@ -154,9 +157,12 @@ def detector_sizes(tensors: NamedTensors, backbone: FusionConfig, *, text_budget
         query_norm=backbone.query_norm,
         text_budget=text_budget,
     )
-    anchor = tensors.state.get(f"{original_fine.ANCHOR_PREFIX}.0")
-    if anchor is None:
+    name = f"{original_fine.ANCHOR_PREFIX}.0"
+    if name not in tensors.state:
         return config
-    side = float(anchor[0, 2] - anchor[0, 0]) + 1  # the original's boxes include their last pixel
+    shape, anchors = tensors.shape(name, 2), tensors.state[name]
+    side = float(anchors[0, 2] - anchors[0, 0]) + 1 if shape == (1, 4) else math.nan  # the last pixel is in the box
+    if not 0 < side < math.inf:
+        raise UserError(f"{tensors.where}: {name} is {anchors.tolist()}, not one box: another architecture?")
     scale = torch.tensor(side / config.strides[0]).item()
-    return DetectorConfig(**{**vars(config), "anchor_scale": scale})
+    return replace(config, anchor_scale=scale)

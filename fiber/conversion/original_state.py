@@ -1,6 +1,6 @@
 """Everything that the original's state dict holds for a model of ours: weights, buffers, weights without use."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -9,12 +9,12 @@ from fiber.checkpoints import original_fine
 from fiber.checkpoints.model_description import CoarseDescription, DetectorDescription, ModelDescription, ModelKind
 from fiber.checkpoints.model_kinds import original_names
 from fiber.checkpoints.original_coarse import TensorName, projection_names, to_original
+from fiber.checkpoints.state import State
 from fiber.conversion.original_sizes import COARSE, FINE
 from fiber.models.config import FusionConfig
 from fiber.models.detector_config import DetectorConfig
 from fiber.models.window_attention import relative_position_index, shift_mask
 
-State = Mapping[str, Tensor]
 NUM_ADAPTERS = 10
 """Layers of `cross_modal_att_layers`, one for every text layer up to the last but two; few are used."""
 NUM_CLASSES = 80

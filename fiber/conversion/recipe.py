@@ -12,8 +12,10 @@ from fiber.checkpoints.model_description import CoarseDescription, DetectorDescr
 from fiber.checkpoints.model_kinds import COARSE_KINDS
 from fiber.models.config import FusionConfig
 from fiber.models.detector_config import DetectorConfig
+from fiber.utils.errors import UserError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+"""Of a checkout; an installed package has none."""
 FROM_ELSEWHERE = ("vocab_size", "pad_id", "layer_norm_eps")
 """Of the text's sizes: the tokeniser's, and constants."""
 OF_MODEL = ("channels", "num_blocks", "num_groups", "anchor_scale")
@@ -47,8 +49,14 @@ def compose_recipe(description: ModelDescription, *, tokenizer_path: str, folder
 
 
 def composed(overrides: list[str]) -> DictConfig:
-    """The configuration of a training run, also inside of a script that Hydra runs."""
-    outer = GlobalHydra.instance().hydra
+    """The configuration of a training run, also inside of a script that Hydra runs.
+
+    Raises:
+        UserError: the library is not in a checkout.
+    """
+    if not CONFIGS.is_dir():
+        raise UserError(f"{CONFIGS} is missing, where recipes are: run scripts/convert_checkpoint.py in a checkout.")
+    outer = GlobalHydra.instance().hydra  # compose takes no second one
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):

@@ -16,6 +16,8 @@ from fiber.data.tokenization import SPECIAL_TOKENS, TextTokenizer
 
 from ..parity.comparison import read_meta
 
+OWN = Path(__file__).parents[1] / "parity" / "golden" / "coarse_small"
+"""A state without buffers; the shared one has them."""
 CONFIGS = Path(__file__).parents[2] / "configs" / "convert"
 State = dict[str, Tensor]
 CLASSIFIERS = "vqa_classifier|nlvr2_classifier|cross_modal_att_layers"

@@ -105,3 +105,31 @@ def test_one_fusion_version_is_not_taken_for_the_other(fine: FineFixture, tmp_pa
     torch.save({"model": state}, tmp_path / "half.pth")
     with pytest.raises(UserError, match=r"half\.pth lacks 1 tensors of its model, .*norm_i2t_i"):
         convert_golden(fine, tmp_path / "half.pth", tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("rpn.anchor_generator.cell_anchors.0", torch.zeros(4), r"has shape \(4,\), not 2 axes"),
+        ("rpn.anchor_generator.cell_anchors.0", torch.tensor([[9.0, 9, 0, 0]]), r"is \[\[9\.0, .*, not one box"),
+        (
+            "rpn.head.scales.1.scale",
+            torch.tensor(1.0),
+            r"is of mixed sizes: rpn\.head\.scales\.0.* are \(1,\), \(\)",
+        ),
+    ],
+)
+def test_odd_tensors_of_a_detector_are_named(
+    fine: FineFixture, name: str, value: torch.Tensor, message: str, tmp_path: Path
+) -> None:
+    torch.save(single(fine.state) | {name: value}, tmp_path / "odd.pth")
+    with pytest.raises(UserError, match=rf"input=.*odd\.pth.*{message}"):
+        convert_golden(fine, tmp_path / "odd.pth", tmp_path / "model")
+
+
+def test_options_of_a_detector_are_checked(fine: FineFixture, tmp_path: Path) -> None:
+    torch.save(single(fine.state), tmp_path / "bare.pth")
+    with pytest.raises(UserError, match=r"task=vqa is of the coarse stage, input=.*bare\.pth holds a detector"):
+        convert_golden(fine, tmp_path / "bare.pth", tmp_path / "model", "task=vqa")
+    with pytest.raises(UserError, match="image_size=0: give the shorter side"):
+        convert_golden(fine, tmp_path / "bare.pth", tmp_path / "model", "image_size=0")

@@ -14,10 +14,9 @@ from torch import Tensor
 from fiber.conversion.converting import convert
 from fiber.utils.errors import UserError
 
-from .golden import converting, lightning_file, task_state, write_tokenizer
+from .golden import OWN, converting, lightning_file, task_state, write_tokenizer
 
 State = dict[str, Tensor]
-OWN = Path(__file__).parents[1] / "parity" / "golden" / "coarse_small"
 
 
 class Commands:
@@ -95,6 +94,14 @@ def other_window(state: State) -> State:
     return state | {"vit_model.layers.2.blocks.5.attn.relative_position_bias_table": torch.zeros(25, 4)}
 
 
+def headless(state: State) -> State:
+    return state | {"vit_model.layers.1.blocks.0.attn.relative_position_bias_table": torch.zeros(9, 0)}
+
+
+def flat_table(state: State) -> State:
+    return state | {"vit_model.layers.2.blocks.5.attn.relative_position_bias_table": torch.zeros(9)}
+
+
 def surprised(state: State) -> State:
     return state | {"depth_head.weight": torch.zeros(2)}
 
@@ -111,7 +118,9 @@ def surprised(state: State) -> State:
         (first_version, "has no cross-attention from image to text"),
         (one_block_less, "fuses 5 image blocks and 6 text layers"),
         (widened, r"is of mixed sizes: cross_modal_head\.text_projection\.bias is \(40,\).*\(32,\)"),
-        (other_window, r"is of mixed sizes: .*relative_position_bias has 25 rows, the first of its kind 9"),
+        (other_window, r"is of mixed sizes: .*relative_position_bias is \(25, 4\), the first of its kind has 9 rows"),
+        (headless, r"vit_model\.layers\.1\..*_bias_table has shape \(9, 0\), which holds nothing"),
+        (flat_table, r"is of mixed sizes: .*relative_position_bias is \(9,\), the first of its kind has 9 rows"),
         (surprised, r"has 1 tensors that no model of the original has, depth_head\.weight.*allow_surprising=true"),
     ],
 )
@@ -173,11 +182,13 @@ def test_options_that_are_missing_or_do_not_fit_are_named(tmp_path: Path) -> Non
         ({"image": "swin.pth"}, "leave image and text out, or input"),
         ({"text_heads": "null"}, "attention heads of a text side of width 32 .*text_heads=N"),
         ({"image_size": 70}, "image_size=70: give a multiple of 32"),
+        ({"image_size": 0}, "image_size=0: give a multiple of 32"),
+        ({"weights": "best"}, "weights=best: give averaged or raw"),
         ({"max_text_length": 17}, "max_text_length=17: the positions allow 3 to 16"),
         ({"task": "dance"}, "task=dance: give one of pretrain"),
         ({"task": "retrieval"}, r"lacks \d+ tensors of its model, .* of another task than it seems"),
         ({}, "chooses from 10 answers whose words the file does not hold: give answers=FILE"),
-        ({"answers": tmp_path / "answers.json"}, r"answers\.json has 2 answers, the model 10"),
+        ({"answers": tmp_path / "answers.json"}, r"answers\.json has 2 answers, the model 10: give the list"),
         ({"tokenizer.path": write_tokenizer(tmp_path / "more", 129)}, "has 129 entries, the model 128"),
         ({"tokenizer.path": "no-such/tokenizer"}, "tokenizer.path=no-such/tokenizer is neither a directory"),
     ]

@@ -7,32 +7,18 @@ from typing import Any
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
-from fiber.checkpoints.model_kinds import build_model
-from fiber.checkpoints.run_description import describe_run
+from fiber.conversion import recipe
 from fiber.conversion.converting import convert
-from fiber.conversion.recipe import CONFIGS
+from fiber.conversion.recipe import composed
+from fiber.inference import programs
 from fiber.inference.model_loading import load_model
 from fiber.models.config import FusionConfig
 from fiber.utils.errors import UserError
 
 from ..checkpoints.published_halves import roberta, swin_release, timm_layout
-from .golden import assert_same, converting, write_tokenizer, written
-
-
-def write_run(folder: Path, *overrides: str) -> Path:
-    """What a run of the demo leaves, with random weights."""
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = compose("train", overrides=["experiment=demo", f"run_dir={folder}", *overrides])
-    write_tokenizer(folder / "tokenizer", 40)
-    torch.manual_seed(0)
-    model = build_model(describe_run(config, vocab_size=40))
-    OmegaConf.save(config, folder / "config.yaml", resolve=True)
-    (folder / "checkpoints").mkdir()
-    state = {f"model.{name}": torch.randn_like(value) for name, value in model.state_dict().items()}
-    torch.save({"state_dict": state}, folder / "checkpoints" / "best.ckpt")
-    return folder
+from .demo_runs import write_run
+from .golden import CONFIGS, assert_same, converting, write_tokenizer, written
 
 
 @pytest.mark.parametrize(
@@ -67,15 +53,31 @@ def sizes(description: Any) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key not in ("initializer_std", "query_norm")}
 
 
-def test_a_run_is_exported_as_a_folder_and_takes_no_options_of_foreign_files(tmp_path: Path) -> None:
+def test_a_run_is_exported_as_a_folder_and_so_is_that_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = write_run(tmp_path / "run", "stage=coarse", "task=nlvr2")
-    with pytest.raises(UserError, match=r"text_heads=4 is for files of others: input=.*run tells it"):
-        convert(converting(f"input={run}", f"output={tmp_path / 'model'}", "text_heads=4"))
-    for source in (run, run / "checkpoints" / "best.ckpt"):
-        convert(converting(f"input={source}", f"output={tmp_path / source.stem}_model"))
-        exported = load_model(tmp_path / f"{source.stem}_model")
-        assert_same(dict(exported.model.state_dict()), dict(load_model(run).model.state_dict()))
-        assert exported.description == load_model(run).description
+    expected = load_model(run)
+    convert(converting(f"input={run}", f"output={tmp_path / 'first'}"))
+    monkeypatch.chdir(tmp_path / "first")
+    for source in (run / "checkpoints" / "best.ckpt", Path("model.safetensors"), Path("../first")):
+        output = tmp_path / f"{source.stem}_again"
+        convert(converting(f"input={source}", f"output={output}"))
+        exported = load_model(output)
+        assert_same(dict(exported.model.state_dict()), dict(expected.model.state_dict()))
+        assert exported.description == expected.description
+
+
+def test_weights_away_from_their_run_and_sharded_ones_are_refused(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", "stage=coarse", "task=nlvr2")
+    lone = tmp_path / "epoch_3.ckpt"
+    (run / "checkpoints" / "best.ckpt").rename(lone)
+    with pytest.raises(UserError, match=r"input=.*epoch_3\.ckpt holds weights of a run, but .*config\.yaml is missing"):
+        convert(converting(f"input={lone}", f"output={tmp_path / 'model'}"))
+    sharded = run / "checkpoints" / "last.ckpt"
+    sharded.mkdir()
+    (sharded / "meta.pt").touch()
+    for source in (run, sharded):
+        with pytest.raises(UserError, match=r"input=.*last\.ckpt is sharded .* give input=.*last_whole\.ckpt"):
+            convert(converting(f"input={source}", f"output={tmp_path / 'model'}"))
 
 
 def test_two_published_halves_become_a_model_to_train(tiny_config: FusionConfig, tmp_path: Path) -> None:
@@ -94,17 +96,38 @@ def test_two_published_halves_become_a_model_to_train(tiny_config: FusionConfig,
     assert torch.equal(state["backbone.text.embedding.word.weight"], text["embeddings.word_embeddings.weight"])
     assert {*report.loaded, *report.fresh} == set(state)
     assert "backbone.image.blocks.5.cross_attention.gate" in report.fresh
+    assert set(report.untrained) == {name.partition(".")[0] for name in state if not name.startswith("backbone.")}
+    torch.manual_seed(7)
+    changes = (f"output={tmp_path / 'again'}", f"image={tmp_path / 'swin.bin'}", f"text={tmp_path / 'roberta'}")
+    convert(converting(*told, *changes))
+    assert_same(dict(load_model(tmp_path / "again").model.state_dict()), dict(state))  # also what was drawn at random
     with pytest.raises(UserError, match="give input=FILE_OR_RUN, or image=SWIN_FILE and text=ROBERTA_FILE"):
         convert(converting(f"image={tmp_path / 'swin.bin'}", f"output={tmp_path / 'more'}"))
 
 
-def test_programs_are_made_of_models_that_embed(tmp_path: Path) -> None:
+def test_programs_are_made_at_the_sizes_of_models_that_embed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the programs compute is tested beside their exporters."""
+    monkeypatch.setattr(programs, "exported", lambda module, inputs, dynamic: [tuple(one.shape) for one in inputs])
+    monkeypatch.setattr(torch.export, "save", lambda shapes, file: Path(file).write_text(str(shapes)))
     run = write_run(tmp_path / "run", "stage=coarse", "task=retrieval")
     convert(converting(f"input={run}", f"output={tmp_path / 'programs'}", "to=programs"))
-    names = sorted(file.name for file in (tmp_path / "programs").iterdir())
-    assert names == ["image_encoder.pt2", "text_encoder.pt2", "tokenizer.json"]
+    files = {file.name: file for file in (tmp_path / "programs").iterdir()}
+    assert set(files) == {"image_encoder.pt2", "text_encoder.pt2", "tokenizer.json"}
+    assert files["image_encoder.pt2"].read_text() == "[(2, 3, 64, 64)]"
+    with pytest.raises(UserError, match=r"image_width=64 is for detectors, input=.*run is none"):
+        convert(converting(f"input={run}", f"output={tmp_path / 'none'}", "to=programs", "image_width=64"))
     other = write_run(tmp_path / "other", "stage=coarse", "task=nlvr2")
     with pytest.raises(UserError, match=r"is a model for visual reasoning: programs are made of models that embed"):
         convert(converting(f"input={other}", f"output={tmp_path / 'none'}", "to=programs"))
-    with pytest.raises(UserError, match="image_width=64 is for to=programs"):
-        convert(converting(f"input={run}", f"output={tmp_path / 'none'}", "image_width=64"))
+
+
+def test_a_recipe_is_composed_inside_of_a_script_that_hydra_runs() -> None:
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        assert composed(["stage=coarse", "task=vqa"]).task.name == "vqa"
+        assert compose("convert").to == "fiber"  # Hydra still is the script's
+
+
+def test_a_recipe_needs_a_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(recipe, "CONFIGS", tmp_path / "configs")
+    with pytest.raises(UserError, match=r"configs is missing, .* run scripts/convert_checkpoint\.py in a checkout"):
+        composed([])
