@@ -56,6 +56,15 @@ def test_groups_that_do_not_divide_the_channels_are_refused() -> None:
         DetectorConfig(channels=250)
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("num_groups", 0), ("channels", -16), ("num_blocks", 0), ("anchor_scale", float("nan")), ("text_budget", 2)],
+)
+def test_a_size_out_of_range_is_named(option: str, value: float) -> None:
+    with pytest.raises(UserError, match=rf"{option}={value}: give "):
+        DetectorConfig(**{option: value})  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("option", ["drop_path", "drop_block"])
 @pytest.mark.parametrize("value", [-0.1, 1.0])
 def test_a_share_out_of_range_is_named(option: str, value: float) -> None:

@@ -62,6 +62,11 @@ def test_a_list_may_be_given_where_there_may_be_none() -> None:
         ({"size": 1, "names": "x"}, r"outer\.names='x': give a list or null"),
         ({"size": 1, "shuffle": "yes"}, r"outer\.shuffle='yes': give bool"),
         ({"size": 1, "inner": {"rat": 1}}, r"outer\.inner\.rat is no option"),
+        ({"size": 1, "inner": None}, r"outer\.inner=None: give values for rate"),
+        ({"size": 1, "inner": [1]}, r"outer\.inner=\[1\]: give values for rate"),
+        ({"size": 1, "pair": [0.5, "x"]}, r"outer\.pair\.1='x': give float"),
+        ({"size": 1, "pair": [0.5]}, r"outer\.pair=\[0\.5\]: give 2 values"),
+        ({"size": 1, "pair": "ab"}, r"outer\.pair='ab': give a list"),
     ],
 )
 def test_a_mistake_is_answered_with_key_and_remedy(values: dict[str, Any], message: str) -> None:
