@@ -16,6 +16,7 @@ CONFIGS = {
     "evaluate.py": ("", "evaluate"),
     "prepare_data.py": ("", "prepare_data"),
     "benchmark.py": ("", "benchmark"),
+    "plan.py": ("", "plan"),
     "predict.py": ("predict", "predict"),
     "convert_checkpoint.py": ("convert", "convert"),
 }
