@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from fiber.conversion.converting import convert
@@ -127,9 +128,10 @@ def surprised(state: State) -> State:
 def test_tensors_that_are_no_model_of_the_original_are_refused(
     change: Callable[[State], State], message: str, tmp_path: Path
 ) -> None:
-    torch.save({"state_dict": change(task_state(OWN, "nlvr2"))}, tmp_path / "odd.ckpt")
-    with pytest.raises(UserError, match=rf"input={tmp_path / 'odd.ckpt'}:? {message}"):
-        attempt(tmp_path / "odd.ckpt")
+    source = tmp_path / "odd.safetensors"  # which is read in no time
+    save_file({name: value.clone() for name, value in change(task_state(OWN, "nlvr2")).items()}, source)
+    with pytest.raises(UserError, match=rf"input={source}:? {message}"):
+        attempt(source)
     assert not (tmp_path / "model").exists()
 
 
@@ -169,8 +171,8 @@ def test_bytes_that_are_no_checkpoint_are_refused(write: Callable[[Path], None],
 
 
 def test_options_that_are_missing_or_do_not_fit_are_named(tmp_path: Path) -> None:
-    tokenizer, source = write_tokenizer(tmp_path / "words", 128), tmp_path / "vqa.ckpt"
-    lightning_file(task_state(OWN, "vqa"), source)
+    tokenizer, source = write_tokenizer(tmp_path / "words", 128), tmp_path / "vqa.safetensors"
+    save_file(task_state(OWN, "vqa"), source)
     (tmp_path / "answers.json").write_text('["yes", "no"]')
     base = {"input": source, "output": tmp_path / "model", "text_heads": 4, "tokenizer.path": tokenizer}
     wrong: list[tuple[dict[str, object], str]] = [
