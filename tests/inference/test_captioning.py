@@ -69,7 +69,7 @@ def test_a_call_may_say_how_captions_are_written(captioner: Captioner) -> None:
         ({"beams": 3}, "beams is no option of captions: give search, num_beams, .* or seed"),
         ({"search": "random"}, "caption.search=random is not one of beam, greedy, sample"),
         ({"num_beams": "3"}, "caption.num_beams='3': give int"),
-        ({"num_beams": 0}, "num_beams=0: give at least 1"),
+        ({"num_beams": 0}, "num_beams=0: give a whole number of at least 1"),
         ({"max_length": 33}, "max_length=33: the model writes at most 32 tokens"),
     ],
 )

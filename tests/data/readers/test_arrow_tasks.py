@@ -65,6 +65,7 @@ def test_every_sentence_of_a_pair_is_a_statement(tmp_path: Path) -> None:
     ]
     images = [tuple(map(shade, reader.load_images(index))) for index in range(4)]
     assert images == [(0, 1), (0, 1), (100, 101), (100, 101)]
+    assert reader.encoded_images(3) == [encoded(100), encoded(101)]
     assert reader.location(3) == f"{tmp_path / 'nlvr2_1.arrow'}:0"
     assert reader.name == "nlvr2_0"
 
@@ -146,6 +147,7 @@ def test_every_question_comes_with_its_image_and_soft_labels(tmp_path: Path) -> 
         Question("what ?", (Answer("cat", 0.6), Answer("2", 0.3)), 180),
     ]
     assert [shade(reader.load_image(index)) for index in range(3)] == [3, 3, 4]
+    assert [reader.encoded_images(index) for index in range(3)] == [[encoded(3)], [encoded(3)], [encoded(4)]]
     assert [reader.image_id(index) for index in range(3)] == ["17", "17", "18"]
     assert reader.known_answers == ("yes", "cat", "3", "2")  # in the order of their labels
     assert list(reader.texts()) == ["how many ?", "is it ?", "what ?"]

@@ -137,6 +137,9 @@ def test_damaged_images_are_broken(tmp_path: Path) -> None:
     for index, place in ((0, 2), (1, 1)):
         with pytest.raises(BrokenImageError, match=rf"images\.tsv:{place}"):
             reader.load_image(index)
+    with pytest.raises(BrokenImageError, match=r"images\.tsv:1"):
+        reader.encoded_images(1)
+    assert reader.encoded_images(0) == [b"no image"]
 
 
 @pytest.mark.parametrize(

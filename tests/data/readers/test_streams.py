@@ -49,6 +49,7 @@ def test_jsonl_reads_lines_by_their_place(tmp_path: Path) -> None:
     assert list(reader.captions(0)) == ["zwei Bäume"] and list(reader.captions(1)) == ["none", "nothing"]
     assert reader.caption_counts().tolist() == [1, 2]
     assert [shade(reader.load_image(index)) for index in range(2)] == [2, 0]
+    assert reader.image_files(0) == (tmp_path / "2.png",) and reader.encoded_images(0) == [encoded(2)]
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,7 @@ def test_arrow_files_are_read_one_after_the_other(tmp_path: Path) -> None:
     reader = pickle.loads(pickle.dumps(ArrowPairs([str(tmp_path / "sbu_*.arrow")])))
     assert [reader.image_id(index) for index in range(len(reader))] == ["1.png", "2.png", "3.png"]
     assert [shade(reader.load_image(index)) for index in range(3)] == [1, 2, 3]
+    assert reader.image_files(2) == () and reader.encoded_images(2) == [encoded(3)]
     assert list(reader.captions(2)) == ["grey 3", "grey"]
     assert list(reader.references(2)) == ["grey 3", "grey 3", "grey"]  # as often as benchmarks count them
     assert reader.location(2).endswith("sbu_1.arrow:0")
@@ -129,6 +131,7 @@ def test_shards_are_read_by_position(tmp_path: Path, caplog: pytest.LogCaptureFi
     reader = pickle.loads(pickle.dumps(WebDatasetPairs([str(tmp_path / "*.tar")])))
     assert "1 of 3 images have no caption" in caplog.text
     assert [shade(reader.load_image(index)) for index in range(len(reader))] == [1, 2, 3]
+    assert reader.image_files(2) == () and reader.encoded_images(2) == [encoded(3)]
     assert [reader.captions(index)[0] for index in range(3)] == ["grey 1", "grey 2", "grey 3"]
     assert len({reader.image_id(index) for index in range(3)}) == 3
 
