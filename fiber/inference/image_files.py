@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from fiber.data.readers.files import load_rgb
 from fiber.utils.errors import UserError
 
-PICTURE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """Endings, in small letters, of the files that are taken from a folder."""
 
 
@@ -27,18 +27,18 @@ def find_images(names: Sequence[str], key: str = "image", *, repeats: bool = Fal
     """
     found: list[Path] = []
     for name in names:
-        found += pictures_in(Path(name), key) if Path(name).is_dir() else matching_files(name, key)
+        found += images_in(Path(name), key) if Path(name).is_dir() else matching_files(name, key)
     if not found:
         raise UserError(f"{key} is missing: give a picture ({key}=cat.jpg), a folder, a pattern, or a list of them.")
     return found if repeats else list(dict.fromkeys(found))
 
 
-def pictures_in(folder: Path, key: str) -> list[Path]:
+def images_in(folder: Path, key: str) -> list[Path]:
     """Pictures of a folder by their endings, sorted; those in folders within it are left out."""
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES and file.is_file())
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
     if not files:
         raise UserError(
-            f"{key}={folder} is a folder without pictures ({', '.join(sorted(PICTURE_SUFFIXES))}): give another, or a "
+            f"{key}={folder} is a folder without pictures ({', '.join(sorted(IMAGE_SUFFIXES))}): give another, or a "
             f"pattern, say {key}='{folder / '**' / '*.jpg'}' for the folders within it."
         )
     return files

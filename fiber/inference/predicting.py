@@ -97,7 +97,7 @@ def answers_to(
     for rows in batches(len(requests), batch_size):
         seen: dict[int, SeenRequest] = {}
         for row, request in enumerate(requests[rows], rows.start):
-            images = [picture for path in request.images if (picture := try_reading(path, broken, console)) is not None]
+            images = [image for path in request.images if (image := try_reading(path, broken, console)) is not None]
             if len(images) == len(request.images):
                 seen[row] = SeenRequest(request, tuple(images))
         if seen:

@@ -123,7 +123,7 @@ def test_lines_of_a_file_have_texts_of_their_own(exported: Callable[[ModelKind],
     ]
 
 
-def test_pairs_are_left_and_right_pictures_in_order(exported: Callable[[ModelKind], Path], here: Path) -> None:
+def test_pairs_are_left_and_right_images_in_order(exported: Callable[[ModelKind], Path], here: Path) -> None:
     folder = exported(ModelKind.VISUAL_REASONING)
     asked = ("task=reason", f"checkpoint={folder}")
     run(*asked, "image=[one/cat.png,one/cat.png]", "second_image=[two/cat.png,one/cat.png]", "text=[it is red,no]")
