@@ -169,7 +169,7 @@ class Matcher(CoarsePredictor):
 
 
 def ranked(texts: Sequence[str], scores: Tensor, similarities: Tensor) -> tuple[MatchedText, ...]:
-    """Texts by their matching score, best first; those that score the same stay in their order.
+    """Texts by their matching score, best first; of those that score the same, the more similar one.
 
     Args:
         texts: T.
@@ -177,7 +177,9 @@ def ranked(texts: Sequence[str], scores: Tensor, similarities: Tensor) -> tuple[
         similarities: T.
     """
     probabilities = scores.sigmoid()
+    by_similarity = similarities.argsort(descending=True, stable=True)
+    order = by_similarity[scores[by_similarity].argsort(descending=True, stable=True)]
     return tuple(
         MatchedText(texts[index], index, float(probabilities[index]), float(similarities[index]))
-        for index in scores.argsort(descending=True, stable=True).tolist()
+        for index in order.tolist()
     )

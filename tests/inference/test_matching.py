@@ -71,14 +71,14 @@ def test_embeddings_have_length_one(matcher: Matcher) -> None:
     torch.testing.assert_close(embedded @ texts.T, torch.tensor(similarity))
 
 
-def test_texts_are_ranked_by_scores_that_probabilities_near_one_round_to_the_same() -> None:
-    scores = torch.tensor([0.0, 40.0, 41.0, 0.0], dtype=torch.float64)
-    texts = ranked(["a", "b", "c", "d"], scores, torch.tensor([0.25, 0.5, -1.0, 0.0]))
-    assert [one.text for one in texts] == ["c", "b", "a", "d"]
+def test_texts_are_ranked_by_unrounded_scores_and_by_similarity_where_these_tie() -> None:
+    scores = torch.tensor([0.0, 40.0, 41.0, 0.0, 0.0], dtype=torch.float64)
+    texts = ranked(["e", "b", "c", "d", "a"], scores, torch.tensor([-0.5, 0.5, -1.0, 0.0, 0.25]))
+    assert [one.text for one in texts] == ["c", "b", "a", "d", "e"]
     result = MatchResult(pictures("RGB")[0], texts)
-    assert result.probabilities == pytest.approx((0.5, 1.0, 1.0, 0.5))
-    assert result.similarities == (0.25, 0.5, -1.0, 0.0)
+    assert result.probabilities == pytest.approx((0.5, 1.0, 1.0, 0.5, 0.5))
+    assert result.similarities == (-0.5, 0.5, -1.0, 0.0, 0.25)
     assert str(result).splitlines()[2] == "a 0.50 (similarity 0.25)"
     assert result.to_json()["size"] == [40, 100]
-    assert result.to_json()["texts"][2] == {"text": "a", "index": 0, "probability": 0.5, "similarity": 0.25}
+    assert result.to_json()["texts"][2] == {"text": "a", "index": 4, "probability": 0.5, "similarity": 0.25}
     assert result.draw().width == 480
