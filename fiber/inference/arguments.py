@@ -88,6 +88,19 @@ def require_batch_size(batch_size: int) -> int:
     return batch_size
 
 
+def require_encoder(encoder: object, own: object, name: str) -> None:
+    """Raise a `UserError` if another model made what a caller gives encoded.
+
+    Args:
+        encoder: that made it.
+        own: of the model that is asked.
+        name: of the argument, for messages.
+    """
+    if encoder is not own:
+        encode = "encode_classes" if name == "classes" else "encode_images"
+        raise UserError(f"{name} were encoded by another model: encode them with {encode} of the model that is asked.")
+
+
 def batches(num_rows: int, batch_size: int) -> Iterator[slice]:
     """Rows that go through a model together."""
     for start in range(0, num_rows, batch_size):

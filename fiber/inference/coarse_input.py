@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from fiber.data.normalization import normalize_pixels
 from fiber.data.tokenization import TextTokenizer, TokenizedText
 from fiber.data.transforms import ResizeTransform
 from fiber.detection.token_budget import SPECIAL_TOKENS
+from fiber.models.fusion_backbone import FusionBackbone
 from fiber.models.trunks import ImageTrunk
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ class EncodedImages:
     """RGB."""
     trunk: ImageTrunk
     """Of as many images."""
+    encoder: FusionBackbone = field(repr=False, compare=False)
+    """Of the model that looked at them; another one cannot read the trunk."""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -47,6 +50,7 @@ class CoarseInput:
 
     def __init__(self, description: CoarseDescription, tokenizer: TextTokenizer, device: torch.device | str) -> None:
         self.transform = ResizeTransform(description.image_size)
+        self.untrained = description.untrained
         self.max_text_length = description.max_text_length
         self.tokenizer = tokenizer
         self.device = torch.device(device)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from fiber.inference.arguments import batches, list_images, require_batch_size
+from fiber.inference.arguments import batches, list_images, require_batch_size, require_encoder
 from fiber.inference.coarse_input import CoarseInput, EncodedImages, Images
 from fiber.models.fusion_backbone import FusionBackbone
 from fiber.models.trunks import ImageTrunk, TextTrunk
@@ -37,15 +37,16 @@ class CoarsePredictor:
             name: of the caller's argument, for messages.
 
         Raises:
-            UserError: there is no picture, or something else is among them.
+            UserError: there is no picture, something else is among them, or another model has encoded them.
         """
         if isinstance(images, EncodedImages):
+            require_encoder(images.encoder, self.backbone, name)
             return images
         rgb = list_images(images, name)
         parts = [
             self.backbone.encode_image(self.inputs.pixels(rgb[rows])) for rows in batches(len(rgb), self.batch_size)
         ]
-        return EncodedImages(rgb, ImageTrunk.concatenate(parts))
+        return EncodedImages(rgb, ImageTrunk.concatenate(parts), self.backbone)
 
     @torch.no_grad()
     def encode_texts(self, texts: Sequence[str]) -> TextTrunk:

@@ -1,11 +1,12 @@
 """What a detector has looked at or read, to be asked about again and again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from PIL import Image
 
 from fiber.inference.grounding_predictor import EncodedClasses
+from fiber.models.grounded_detector import GroundedDetector
 from fiber.models.trunks import ImageTrunk
 
 
@@ -15,6 +16,8 @@ class ClassList:
 
     names: tuple[str, ...]
     encoded: EncodedClasses
+    encoder: GroundedDetector = field(repr=False, compare=False)
+    """That has read them; another one cannot be asked for them."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class EncodedDetectorImages:
     """RGB."""
     batches: tuple[EncodedBatch, ...]
     """Every picture once."""
+    encoder: GroundedDetector = field(repr=False, compare=False)
+    """That has looked at them; another one cannot be asked about them."""
 
     def __len__(self) -> int:
         return len(self.images)

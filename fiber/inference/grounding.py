@@ -18,7 +18,16 @@ from fiber.detection.postprocessing import Detections, PostProcessingConfig
 from fiber.detection.prompt_chunks import chunk_classes
 from fiber.detection.prompts import Prompt
 from fiber.detection.token_budget import SPECIAL_TOKENS
-from fiber.inference.arguments import TextList, Texts, aligned, batches, list_images, list_texts, require_batch_size
+from fiber.inference.arguments import (
+    TextList,
+    Texts,
+    aligned,
+    batches,
+    list_images,
+    list_texts,
+    require_batch_size,
+    require_encoder,
+)
 from fiber.inference.detector_encodings import (
     ClassList,
     DetectorImageList,
@@ -98,9 +107,10 @@ class Grounder:
             UserError: there is no picture, or something else is among them.
         """
         if isinstance(images, EncodedDetectorImages):
+            require_encoder(images.encoder, self.predictor.model, "images")
             return images
         rgb = list_images(images)
-        return EncodedDetectorImages(rgb, tuple(self.encoded_batches(rgb)))
+        return EncodedDetectorImages(rgb, tuple(self.encoded_batches(rgb)), self.predictor.model)
 
     @overload
     def ground(self, images: Image.Image, texts: str, phrases: Phrases = None) -> GroundingResult: ...
@@ -127,7 +137,7 @@ class Grounder:
             UserError: a text names nothing or is longer than the model reads, a phrase is not of its text, or numbers
                 do not fit.
         """
-        rgb = rgb_of(images)
+        rgb = self.rgb_of(images)
         asked = self.phrased_texts(texts, phrases)
         prompts = list(dict.fromkeys(text.prompt for text in asked))
         places = {prompt: place for place, prompt in enumerate(prompts)}
@@ -161,7 +171,8 @@ class Grounder:
         """
         if not isinstance(classes, ClassList):
             classes = self.encode_classes(classes)
-        rgb = rgb_of(images)
+        require_encoder(classes.encoder, self.predictor.model, "classes")
+        rgb = self.rgb_of(images)
         prompts, ranges = classes.encoded
         pairs = [Pair(image, prompt) for image in range(len(rgb)) for prompt in range(len(prompts))]
         found = self.find(images, rgb, prompts, pairs)
@@ -186,7 +197,8 @@ class Grounder:
                 "%d classes are asked for in %d prompts of at most %d tokens", len(names), len(chunks), self.text_budget
             )
         prompts = self.encoded_prompts([chunk.prompt for chunk in chunks])
-        return ClassList(tuple(names), EncodedClasses(prompts, tuple(chunk.classes for chunk in chunks)))
+        encoded = EncodedClasses(prompts, tuple(chunk.classes for chunk in chunks))
+        return ClassList(tuple(names), encoded, self.predictor.model)
 
     def phrased_text(self, text: str, phrases: Sequence[Phrase] | None = None) -> PhrasedText:
         """A text with the phrases that `ground` asks for.
@@ -271,7 +283,9 @@ class Grounder:
             max_detections=self.max_detections,
         )
 
-
-def rgb_of(images: DetectorImages) -> tuple[Image.Image, ...]:
-    """The pictures themselves, encoded or not."""
-    return images.images if isinstance(images, EncodedDetectorImages) else list_images(images)
+    def rgb_of(self, images: DetectorImages) -> tuple[Image.Image, ...]:
+        """The pictures themselves, encoded or not."""
+        if not isinstance(images, EncodedDetectorImages):
+            return list_images(images)
+        require_encoder(images.encoder, self.predictor.model, "images")
+        return images.images

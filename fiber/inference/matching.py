@@ -4,6 +4,7 @@ matcher = Matcher(model, CoarseInput(description, tokenizer, "cpu"))
 print(matcher.match(Image.open("cat.jpg"), ["a cat on a sofa", "a dog in the snow"]))
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -21,6 +22,11 @@ from fiber.inference.coarse_predictor import CoarsePredictor
 from fiber.inference.results import SCORE_DIGITS
 from fiber.models.pair_model import PairModel
 from fiber.models.trunks import ImageTrunk, TextTrunk
+
+log = logging.getLogger(__name__)
+
+MATCHING_HEAD = "matching_head"
+"""As `CoarseDescription.untrained` names it."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class MatchResult:
     image: Image.Image = field(repr=False)
     """RGB."""
     texts: tuple[MatchedText, ...]
-    """By probability, best first."""
+    """Best first: by probability, or by similarity where the model never learnt to match."""
 
     @property
     def probabilities(self) -> tuple[float, ...]:
@@ -107,6 +113,8 @@ class Matcher(CoarsePredictor):
     def __init__(self, model: PairModel, inputs: CoarseInput, *, batch_size: int = 16) -> None:
         super().__init__(model.backbone, inputs, batch_size=batch_size)
         self.model = model
+        self.has_matching = MATCHING_HEAD not in inputs.untrained
+        self.has_warned = False
 
     def embed_image(self, images: Images) -> Tensor:
         """Embeddings of length 1, float32 on the CPU: P for one picture, N P for several or encoded ones.
@@ -133,6 +141,9 @@ class Matcher(CoarsePredictor):
     def match(self, images: Images, texts: Texts) -> MatchResult | list[MatchResult]:
         """Every picture with every text.
 
+        Of a model whose matching head was never trained, similarities alone rank the texts, and the log says once that
+        probabilities mean nothing.
+
         Args:
             images: one picture, several, or encoded ones.
             texts: one, or several; one longer than the model reads is cut.
@@ -144,13 +155,19 @@ class Matcher(CoarsePredictor):
             UserError: there is no picture or no text, or one is none.
         """
         given = list_texts(texts, "texts")
+        if not self.has_matching and not self.has_warned:
+            self.has_warned = True
+            log.warning(
+                "the matching head of this model was never trained: probabilities mean nothing, and texts are ranked "
+                "by similarity"
+            )
         encoded, text = self.encode_images(images), self.encode_texts(given)
         pairs = list(product(range(len(encoded)), range(len(given))))
         logits = self.fuse(encoded.trunk, text, pairs, self.model.match)
         score = match_score(logits).double().view(len(encoded), len(given))
         similarity = self.image_embeddings(encoded.trunk) @ self.text_embeddings(text).T
         results = [
-            MatchResult(image, ranked(given, scores, similarities))
+            MatchResult(image, ranked(given, scores, similarities, has_matching=self.has_matching))
             for image, scores, similarities in zip(encoded.images, score, similarity, strict=True)
         ]
         return results[0] if isinstance(images, Image.Image) else results
@@ -168,17 +185,22 @@ class Matcher(CoarsePredictor):
         return torch.cat([self.model.embed_text(trunk[some]).float().cpu() for some in rows])
 
 
-def ranked(texts: Sequence[str], scores: Tensor, similarities: Tensor) -> tuple[MatchedText, ...]:
+def ranked(
+    texts: Sequence[str], scores: Tensor, similarities: Tensor, *, has_matching: bool = True
+) -> tuple[MatchedText, ...]:
     """Texts by their matching score, best first; of those that score the same, the more similar one.
 
     Args:
         texts: T.
         scores: float64 T, unbounded: probabilities near 1 may round to the same number.
         similarities: T.
+        has_matching: whether scores mean anything; else similarities alone count.
     """
     probabilities = scores.sigmoid()
     by_similarity = similarities.argsort(descending=True, stable=True)
-    order = by_similarity[scores[by_similarity].argsort(descending=True, stable=True)]
+    order = by_similarity
+    if has_matching:
+        order = by_similarity[scores[by_similarity].argsort(descending=True, stable=True)]
     return tuple(
         MatchedText(texts[index], index, float(probabilities[index]), float(similarities[index]))
         for index in order.tolist()

@@ -19,6 +19,15 @@ def test_encoded_pictures_are_not_encoded_again(tiny_config: FusionConfig) -> No
     assert [image.mode for image in encoded.images] == ["RGB"] * 3
 
 
+def test_pictures_that_another_model_encoded_are_refused(tiny_config: FusionConfig) -> None:
+    captions, retrieval = (
+        CoarsePredictor(model.backbone, inputs)
+        for model, inputs in (coarse_model(kind, tiny_config) for kind in (ModelKind.CAPTIONING, ModelKind.RETRIEVAL))
+    )
+    with pytest.raises(UserError, match="left were encoded by another model: encode them with encode_images"):
+        retrieval.encode_images(captions.encode_images(pictures("RGB")), name="left")
+
+
 def test_a_batch_holds_something(tiny_config: FusionConfig) -> None:
     model, inputs = coarse_model(ModelKind.RETRIEVAL, tiny_config)
     with pytest.raises(UserError, match="batch_size=0: give 1 or more"):

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from fiber.tasks.fine.boxes.asking import PhraseAsker
 from fiber.tasks.fine.boxes.options import BoxEvaluationConfig
 from fiber.utils.errors import UserError
 
+from .conftest import load_grounder
 from .fine_run import SHORT_SIDE
 
 TEXT = "[a red circle] above [two blue squares]"
@@ -216,3 +218,12 @@ def test_questions_that_cannot_be_asked(grounder: Grounder) -> None:
     for setting, message in (*settings, ({"batch_size": 0}, "batch_size=0: give 1 or more")):
         with pytest.raises(UserError, match=message):
             Grounder(model, tokenizer, short_side=64, max_side=64, **setting)  # type: ignore[arg-type]
+
+
+def test_what_another_model_encoded_is_refused(grounder: Grounder, fine_run: Path) -> None:
+    other = load_grounder(fine_run)
+    images, classes = other.encode_images([noise(60, 40)]), other.encode_classes(["cat"])
+    with pytest.raises(UserError, match=r"images were encoded by another model: .* encode_images"):
+        grounder.ground(images, TEXT)
+    with pytest.raises(UserError, match=r"classes were encoded by another model: .* encode_classes"):
+        grounder.detect(noise(60, 40), classes)

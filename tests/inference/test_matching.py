@@ -60,6 +60,18 @@ def test_a_batch_gives_what_one_by_one_gives(matcher: Matcher) -> None:
         assert one.texts[0].probability == pytest.approx(result.probabilities[1], abs=1e-5)
 
 
+def test_a_model_that_never_learnt_to_match_ranks_by_similarity(
+    tiny_config: FusionConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, inputs = coarse_model(ModelKind.PRETRAINING, tiny_config)
+    inputs.untrained = ("matching_head",)
+    matcher = Matcher(model, inputs)
+    for image in pictures("RGB", "L"):
+        similarities = [one.similarity for one in matcher.match(image, [*TEXTS, "a white star"]).texts]
+        assert similarities == sorted(similarities, reverse=True) and len(set(similarities)) == 4
+    assert caplog.text.count("probabilities mean nothing") == 1
+
+
 def test_embeddings_have_length_one(matcher: Matcher) -> None:
     images = pictures("RGB", "L", "P", "RGBA", "RGB")
     embedded, texts = matcher.embed_image(images), matcher.embed_text(TEXTS)
