@@ -1,6 +1,6 @@
 """A model from an earlier checkpoint, ours or the original's: what every way of starting shares."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from fiber.checkpoints.foreign_state import Weights, read_foreign_state
 from fiber.checkpoints.original_coarse import IMAGE_PREFIX
 from fiber.checkpoints.position_bias import resize_position_bias
 from fiber.checkpoints.run_folder import find_weights, is_sharded, refuse_sharded
+from fiber.checkpoints.state import State
 from fiber.utils.errors import UserError
 
 OURS = "model."
@@ -22,8 +23,6 @@ ORIGINAL_PREFIXES = (f"{IMAGE_PREFIX}.", f"{original_fine.IMAGE_PREFIX}.")
 """Beginnings of names by which the original's format is known, of either stage."""
 EXPECTED = "best.ckpt of a run, or a checkpoint in the original's format"
 POSITION_BIAS = "relative_position_bias"
-
-State = Mapping[str, Tensor]
 
 
 class InitializationReport(NamedTuple):

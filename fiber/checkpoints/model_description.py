@@ -49,6 +49,8 @@ class CoarseDescription:
     """Of question answering."""
     generation: GenerationConfig = field(default_factory=GenerationConfig)
     """How captions are written unless the caller says otherwise."""
+    untrained: tuple[str, ...] = ()
+    """Parts whose weights no training has made, such as `matching_head`: what they give means nothing."""
 
     def __post_init__(self) -> None:
         stride = self.backbone.image.stride

@@ -1,5 +1,6 @@
 """A model to start from: a published Swin and a published RoBERTa, fused by cross-attention that is still to learn."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -64,6 +65,7 @@ def convert_halves(settings: ConversionConfig, output: Path) -> KeyReport:
         fresh=fresh,
         untrained=untrained_parts(fresh, loaded),
     )
+    description = replace(description, untrained=report.untrained)
     recipe = compose_recipe(description, tokenizer_path=settings.tokenizer_path, folder=output)
     parts = ModelParts(model, description, tokenizer, None, recipe)
     write_model_folder(parts, output, origin=described_origin(report))

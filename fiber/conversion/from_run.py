@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from fiber.checkpoints.model_description import DetectorDescription
 from fiber.checkpoints.model_kinds import original_names
@@ -15,9 +16,12 @@ from fiber.conversion.record import read_record, write_record
 from fiber.inference.model_loading import load_model
 from fiber.inference.programs import write_programs
 from fiber.inference.publishing import save_model
+from fiber.models.detector_config import ChannelOrder
 from fiber.utils.errors import UserError
 
 log = logging.getLogger(__name__)
+
+PATCH_PROJECTION = "backbone.image.patch_embedding.projection.weight"
 
 
 def export_run(settings: ConversionConfig, output: Path) -> KeyReport:
@@ -71,6 +75,8 @@ def write_original(settings: ConversionConfig, output: Path) -> KeyReport:
             "allow_surprising=true writes it all the same, to be read by this library."
         )
     weights = loaded.model.state_dict()
+    if record is None and isinstance(description, DetectorDescription):
+        weights = reading_bgr(weights, description)
     origin, extra = record or (default_origin(description), NOTHING)
     extra = extra if settings.keep_extra else NOTHING
     content = original_content(weights, description, origin, extra, original_settings(description))
@@ -82,3 +88,10 @@ def write_original(settings: ConversionConfig, output: Path) -> KeyReport:
         loaded=tuple(name for name in weights if name in names),
         surprising=tuple(name for name in weights if name not in names),
     )
+
+
+def reading_bgr(weights: dict[str, Tensor], description: DetectorDescription) -> dict[str, Tensor]:
+    """A detector's weights for pictures whose channels stand in the original's order, with the same result."""
+    if description.detector.channel_order is ChannelOrder.BGR:
+        return weights
+    return {**weights, PATCH_PROJECTION: weights[PATCH_PROJECTION].flip(1)}

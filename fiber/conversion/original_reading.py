@@ -65,6 +65,9 @@ def read_original(
     ours = from_original(tensors.state, present, where=tensors.where)
     check_tables(tensors.where, ours, description)
     description, resized = resize(ours, description, options.image_size)
+    untrained = untrained_parts((name.ours for name in names if name.ours in absent), ours)
+    if isinstance(description, CoarseDescription):
+        description = replace(description, untrained=untrained)
     if foreign.other:
         dropped[DropReason.OTHER_WEIGHTS] = tuple(foreign.other)
     return OriginalModel(
@@ -76,7 +79,7 @@ def read_original(
             resized=tuple(original for name in present if name.ours in resized for original in name.originals),
             dropped=dropped,
             fresh=tuple(original for name in names if name.ours in absent for original in name.originals),
-            untrained=untrained_parts((name.ours for name in names if name.ours in absent), ours),
+            untrained=untrained,
             surprising=surprising,
             parts=foreign.parts,
             skipped=foreign.skipped,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fiber.checkpoints.model_description import CoarseDescription, ModelDescription
-from fiber.models.detector_config import ChannelOrder, CoarserSampling
+from fiber.models.detector_config import CoarserSampling
 
 DEPTHS, TEXT_LAYERS = (2, 2, 18, 2), 12
 """For which the original's schedule of fusion is written."""
@@ -35,8 +35,6 @@ def obstacles(description: ModelDescription) -> list[str]:
             found.append("no norm on the queries of the image's cross-attention")
         return found
     detector = description.detector
-    if detector.channel_order is not ChannelOrder.BGR:
-        found.append(f"channel_order={detector.channel_order}, where it reads {ChannelOrder.BGR}")
     if detector.coarser_sampling is not CoarserSampling.REWRAPPED:
         found.append(f"coarser_sampling={detector.coarser_sampling}, where it has {CoarserSampling.REWRAPPED}")
     if detector.prompt_offsets:

@@ -33,7 +33,7 @@ OPTIONS = (
 )
 """Keys of `configs/plan.yaml` beside those of a training run."""
 MEASURED_UTILIZATION = {"coarse": 0.1, "fine": 0.025}
-"""Share of its peak that an H200 reached in the training steps of `docs/benchmarks.md`, in bfloat16 and not compiled."""
+"""Share of its peak that an H200 reached in the steps of `docs/benchmarks.md`, in bfloat16 and not compiled."""
 ROBERTA_VOCABULARY = 50265
 ROBERTA = ("roberta-base", "roberta-large", "distilroberta-base")
 

@@ -106,7 +106,8 @@ def test_a_model_of_every_task_predicts_as_the_original_and_comes_back_as_it_was
     fresh = {"itc": {"itm_score.fc.weight", "itm_score.fc.bias"}, "itm": {"temp"}}
     assert set(report.fresh) == fresh.get(task, set())
     record = json.loads((tmp_path / "model" / "conversion.json").read_text())
-    assert record["report"]["untrained"] == {"itc": ["matching_head"], "itm": ["temperature"]}.get(task, [])
+    untrained = {"itc": ["matching_head"], "itm": ["temperature"]}.get(task, [])
+    assert record["report"]["untrained"] == untrained and list(description.untrained) == untrained
     assert ("head for matching is not trained" in (tmp_path / "model" / "README.md").read_text()) == (task == "itc")
 
     convert(converting(f"input={tmp_path / 'model'}", f"output={tmp_path / 'back.ckpt'}", "to=reference"))

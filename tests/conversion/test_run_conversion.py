@@ -10,10 +10,12 @@ from hydra import compose, initialize_config_dir
 
 from fiber.conversion import recipe
 from fiber.conversion.converting import convert
+from fiber.conversion.from_run import PATCH_PROJECTION
 from fiber.conversion.recipe import composed
 from fiber.inference import programs
 from fiber.inference.model_loading import load_model
 from fiber.models.config import FusionConfig
+from fiber.models.grounded_detector import GroundedDetector
 from fiber.utils.errors import UserError
 
 from ..checkpoints.published_halves import roberta, swin_release, timm_layout
@@ -39,7 +41,14 @@ def test_a_run_goes_to_the_original_and_comes_back(overrides: list[str], output:
     words = f"tokenizer.path={run / 'tokenizer'}"
     convert(converting(f"input={tmp_path / output}", f"output={tmp_path / 'model'}", "text_heads=4", words))
     before, after = load_model(run), load_model(tmp_path / "model")
-    assert_same(dict(after.model.state_dict()), dict(before.model.state_dict()))
+    expected = dict(before.model.state_dict())
+    if isinstance(before.model, GroundedDetector):  # which now reads BGR, and sees what it saw
+        assert (before.model.config.channel_order, after.model.config.channel_order) == ("rgb", "bgr")
+        expected[PATCH_PROJECTION] = expected[PATCH_PROJECTION].flip(1)
+        pixels = torch.randn(1, 3, 64, 64)
+        seen, again = (one.model.encode_image(pixels).state for one in (before, after))
+        assert torch.allclose(seen, again, rtol=1e-4, atol=1e-3)
+    assert_same(dict(after.model.state_dict()), expected)
     assert after.description.kind == before.description.kind
     assert sizes(after.description) == sizes(before.description)
 
