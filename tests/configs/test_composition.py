@@ -295,7 +295,7 @@ FINE_KEYS = (
     "detector.nonsense",
     "transform.nonsense",
 )
-COARSE_KEYS = ("data.nonsense", "objective.nonsense", "optimization.nonsense", "init_from", "detector")
+COARSE_KEYS = ("data.nonsense", "objective.nonsense", "optimization.nonsense", "detector")
 
 
 @pytest.mark.parametrize(
