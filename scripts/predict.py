@@ -1,22 +1,29 @@
 """Predict: python scripts/predict.py task=answer checkpoint=RUN image=photos text="what color is the cat?" """
 
 import sys
+from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
-from fiber.inference.predicting import predict
+from fiber.inference.predicting import kept_line, predict
 from fiber.utils.errors import exit_on_user_error
 from fiber.utils.overrides import quoted
 
+INTERRUPT_STATUS = 130
+"""As shells report Ctrl-C."""
 TEXTS = ("checkpoint", "text_file", "classes_file", "inputs", "output")
 LISTS = ("image", "second_image", "phrases", "classes")
 
 
 @hydra.main(config_path="../configs/predict", config_name="predict", version_base="1.3")
 def main(config: DictConfig) -> None:
-    with exit_on_user_error():
-        broken = predict(config)
+    try:
+        with exit_on_user_error():
+            broken = predict(config)
+    except KeyboardInterrupt as interrupt:
+        print(f"interrupted: {str(interrupt) or kept_line(0, Path(config.output))}", file=sys.stderr)
+        sys.exit(INTERRUPT_STATUS)
     if broken:
         sys.exit(1)
 

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
-from safetensors.torch import save_file
 from torch import nn
 
 from fiber.checkpoints.model_card import model_card
@@ -32,6 +31,7 @@ from fiber.checkpoints.run_folder import (
     TOKENIZER_FOLDER,
     checkpoint_folder,
 )
+from fiber.checkpoints.tensor_file import write_tensors
 from fiber.data.answer_vocabulary import AnswerVocabulary
 from fiber.data.tokenization import TextTokenizer
 from fiber.utils.errors import UserError
@@ -80,7 +80,7 @@ def write_model_folder(
     for name in (ANSWERS_FILE, METRICS_FILE):
         (folder / name).unlink(missing_ok=True)
     weights = {name: value.detach().cpu().contiguous() for name, value in parts.model.state_dict().items()}
-    save_file(weights, folder / EXPORTED_WEIGHTS, metadata={"format": "pt"})
+    write_tensors(weights, folder / EXPORTED_WEIGHTS, metadata={"format": "pt"})
     (folder / DESCRIPTION_FILE).write_text(description_json(parts.description, origin=origin))
     parts.tokenizer.save(folder / TOKENIZER_FOLDER)
     if parts.answers is not None:

@@ -64,7 +64,10 @@ def find_run_files(path: Path) -> RunFiles:
     files = RunFiles(run / CONFIG_FILE, run / TOKENIZER_FOLDER / TOKENIZER_FILE, checkpoint)
     for file in (files.config, files.tokenizer):
         if not file.is_file():
-            raise UserError(f"checkpoint={path}: {file} is missing: leave checkpoints in the directory of their run.")
+            raise UserError(
+                f"checkpoint={path}: {file} is missing: leave checkpoints in the directory of their run, or, if it is "
+                f"the original's, convert it first: python scripts/convert_checkpoint.py input={path} output=FOLDER"
+            )
     return files
 
 

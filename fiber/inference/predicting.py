@@ -22,7 +22,9 @@ from fiber.inference.prediction_files import (
     LINES_FILE,
     PredictionFiles,
     drawing_names,
+    earlier_drawings,
     refuse_overwriting,
+    require_folder,
 )
 from fiber.inference.prediction_requests import PredictionRequest, find_requests
 from fiber.utils.errors import UserError
@@ -45,13 +47,16 @@ def predict(config: DictConfig) -> tuple[Path, ...]:
     Raises:
         UserError: anything in the configuration, the model or the texts that the user can mend, or no picture can be
             read; nothing is written before the model is loaded.
+        KeyboardInterrupt: the user's, saying how much is written; that stays.
     """
     settings = prediction_config(config)
     requests = find_requests(settings)
     drawings = drawing_names(settings, requests)
     folder = Path(settings.output)
     written = [LINES_FILE, EMBEDDINGS_FILE, *(name for names in drawings for name in names if name is not None)]
+    written += earlier_drawings(folder)
     refuse_overwriting(folder, written, files_read(settings, requests))
+    require_folder(folder)
     assert settings.checkpoint is not None  # checked by the configuration
     model = Fiber.from_pretrained(
         settings.checkpoint,
@@ -64,14 +69,17 @@ def predict(config: DictConfig) -> tuple[Path, ...]:
     broken: dict[Path, str] = {}
     with PredictionFiles(folder) as files, late_progress() as bar:
         shown = bar.add_task("predicting", total=len(requests))
-        for row, predictions in answers_to(requests, ask, model.batch_size, broken, bar.console):
-            for prediction, drawing in zip(predictions, drawings[row], strict=True):
-                files.write(requests[row], prediction, drawing)
-                if files.number <= MAX_PRINTED:
-                    print("\n".join(report(requests[row], prediction, folder, drawing)))
-            bar.update(shown, completed=row + 1)
-            if files.number >= MAX_PRINTED and not bar.live.is_started:
-                bar.start()  # not before: what is printed would tear it
+        try:
+            for row, predictions in answers_to(requests, ask, model.batch_size, broken, bar.console):
+                for prediction, drawing in zip(predictions, drawings[row], strict=True):
+                    files.write(requests[row], prediction, drawing)
+                    if files.number <= MAX_PRINTED:
+                        print("\n".join(report(requests[row], prediction, folder, drawing)))
+                bar.update(shown, completed=row + 1)
+                if files.number >= MAX_PRINTED and not bar.live.is_started:
+                    bar.start()  # not before: what is printed would tear it
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(kept_line(files.number, folder)) from interrupt
     if not files.number:
         first = next(iter(broken.values()))
         raise UserError(f"none of the pictures can be read ({first}): give JPEG or PNG files.")
@@ -144,6 +152,11 @@ def report(
     if len(said) > MAX_LINES:
         lines.append(f"  and {len(said) - MAX_LINES} more")
     return lines if drawing is None else [*lines, f"  drawn in {folder / drawing}"]
+
+
+def kept_line(number: int, folder: Path) -> str:
+    """How much of an interrupted run there is."""
+    return f"{number} prediction{'s' if number != 1 else ''} kept" + (f" in {folder / LINES_FILE}" if number else "")
 
 
 def closing_line(number: int, broken: int, folder: Path) -> str:

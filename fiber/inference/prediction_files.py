@@ -6,15 +6,16 @@ embeddings.safetensors   of task=embed: `image` N P and `text` M P, whose rows t
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
+from fiber.checkpoints.tensor_file import write_tensors
 from fiber.inference.embedding import Embedding
 from fiber.inference.image_files import output_stems
 from fiber.inference.prediction import Prediction
@@ -28,6 +29,7 @@ LINES_FILE, EMBEDDINGS_FILE = "predictions.jsonl", "embeddings.safetensors"
 class PredictionFiles:
     """Files in one folder, which is made when there is something to write; used in a `with` statement.
 
+    Those of earlier predictions go then, with the drawings that their lines name; whatever else is there stays.
     Embeddings are written when it ends, whatever ends it: vectors of a run that is interrupted are there too.
     """
 
@@ -48,7 +50,7 @@ class PredictionFiles:
             self.lines.close()
         if self.vectors:
             tensors = {side: torch.stack(vectors) for side, vectors in self.vectors.items()}
-            save_file(tensors, self.folder / EMBEDDINGS_FILE)
+            write_tensors(tensors, self.folder / EMBEDDINGS_FILE)
 
     def write(self, request: PredictionRequest, prediction: Prediction | Embedding, drawing: str | None) -> None:
         """One prediction: its line and its drawing, or its vector.
@@ -74,6 +76,8 @@ class PredictionFiles:
                 content["drawing"] = drawing
         if self.lines is None:
             self.folder.mkdir(parents=True, exist_ok=True)
+            for name in earlier_drawings(self.folder):
+                (self.folder / name).unlink(missing_ok=True)
             self.lines = (self.folder / LINES_FILE).open("w", encoding="utf-8")
         if drawing is not None and not isinstance(prediction, Embedding):
             prediction.draw().save(self.folder / drawing)
@@ -89,6 +93,44 @@ def drawing_names(config: PredictionConfig, requests: Sequence[PredictionRequest
     subjects = [one.images[0] for one, count in zip(requests, counts, strict=True) for _ in range(count)]
     names = iter(output_stems(subjects))
     return [[f"{next(names)}.png" for _ in range(count)] for count in counts]
+
+
+def earlier_drawings(folder: Path) -> list[str]:
+    """Names of the drawings in a folder by the lines of earlier predictions; none where there are no such lines."""
+    try:
+        lines = (folder / LINES_FILE).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    names = [drawing_of(line) for line in lines]
+    return [name for name in names if name is not None and (folder / name).is_file()]
+
+
+def drawing_of(line: str) -> str | None:
+    """Name of the drawing of one prediction; None where it has none, or the line is something else."""
+    try:
+        content = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    name = content.get("drawing") if isinstance(content, dict) else None
+    # What a hand has changed may point elsewhere.
+    return name if isinstance(name, str) and name == Path(name).name and name.endswith(".png") else None
+
+
+def require_folder(folder: Path) -> None:
+    """Raise `UserError` unless files can be written to the folder; one that does not exist is made and removed."""
+    missing: list[Path] = []
+    try:
+        missing += [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise UserError(f"output={folder} cannot be a folder ({error.strerror}): give another one.") from error
+    finally:
+        for path in missing:
+            if path.is_dir():
+                path.rmdir()
+    if not writable:
+        raise UserError(f"output={folder} lets no files be written: give another folder.")
 
 
 def refuse_overwriting(folder: Path, names: Sequence[str], read: Mapping[Path, str]) -> None:

@@ -61,3 +61,16 @@ def test_the_status_tells_a_broken_picture_from_a_wrong_command(
     said = capsys.readouterr().err
     assert said.startswith(f"error: {fine_run} is a model of kind detector, which cannot answer but ground, detect.")
     assert said.count("\n") == 1
+
+
+def test_ctrl_c_ends_with_one_line(
+    fine_run: Path, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fiber.inference.predicting.read_image", interrupted)
+    asked = ["task=detect", f"image={PICTURE}", "classes=[dog]", "device=cpu"]
+    assert run_script(["scripts/predict.py", f"checkpoint={fine_run}", *asked], monkeypatch) == 130
+    assert capsys.readouterr().err == "interrupted: 0 predictions kept\n"
+    assert not Path("outputs").exists()

@@ -214,6 +214,38 @@ def test_what_is_written_before_an_error_stays(fine_run: Path, here: Path) -> No
     assert [line["image"] for line in written()] == ["one/cat.png"]
 
 
+def test_a_second_run_replaces_the_drawings_of_the_first_and_no_other_file(
+    exported: Callable[[ModelKind], Path], here: Path
+) -> None:
+    asked = ("task=caption", f"checkpoint={exported(ModelKind.CAPTIONING)}", "output=drawn", "max_length=3")
+    run(*asked, "image='*/cat.png'")
+    Path("drawn/mine.png").write_bytes(b"")
+    lines = Path("drawn/predictions.jsonl")
+    lines.write_text(lines.read_text() + 'no JSON\n{"drawing": "../one/cat.png"}\n')
+    with pytest.raises(UserError, match="output=drawn would overwrite the picture drawn/cat-2"):
+        run(*asked, "image=drawn/cat-2.png", "draw=false")
+    run(*asked, "image=one/cat.png")
+    assert pngs("drawn") == ["cat.png", "mine.png"] and Path("one/cat.png").is_file()
+
+
+def test_an_interrupt_says_what_is_kept(
+    exported: Callable[[ModelKind], Path], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(path: Path) -> Image.Image:
+        if path.parent.name == "two":
+            raise KeyboardInterrupt
+        return read_image(path)
+
+    monkeypatch.setattr("fiber.inference.predicting.read_image", interrupted)
+    asked = ("task=embed", f"checkpoint={exported(ModelKind.RETRIEVAL)}", "output=kept", "batch_size=1")
+    with pytest.raises(KeyboardInterrupt, match="1 prediction kept in kept"):
+        run(*asked, "image='*/cat.png'")
+    assert [line["image"] for line in written("kept")] == [PICTURES[0]]
+    vectors = Path("kept/embeddings.safetensors")
+    assert len(load_file(vectors)["image"]) == 1
+    assert vectors.stat().st_mode == Path("kept/predictions.jsonl").stat().st_mode
+
+
 GROUND, DETECT, PICTURE = ("task=ground", TEXT), ("task=detect", "classes=[dog]"), "image=one/cat.png"
 
 
@@ -244,6 +276,14 @@ GROUND, DETECT, PICTURE = ("task=ground", TEXT), ("task=detect", "classes=[dog]"
         ((*GROUND, PICTURE, "device=tpu"), "device=tpu: give auto, cpu or cuda"),
         ((*GROUND, PICTURE, "batch_size=0"), "batch_size=0: give 1 or more"),
         ((*GROUND, PICTURE, "score_threshold=high"), "score_threshold='high': give float"),
+        (
+            (*GROUND, PICTURE, "output=predictions.jsonl"),
+            r"output=predictions.jsonl cannot be a folder \(File exists\)",
+        ),
+        (
+            (*GROUND, PICTURE, "output=one/cat.png/new"),
+            r"output=one/cat.png/new cannot be a folder \(Not a directory\)",
+        ),
         ((*GROUND, PICTURE, "output=one"), "output=one would overwrite the picture one/cat.png"),
         (("task=ground", "text='[a dog'", PICTURE), r"a '\[' is not closed"),
         (("task=caption", PICTURE), "is a model of kind detector, which cannot caption but ground, detect"),
