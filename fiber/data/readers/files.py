@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from fiber.data.readers.base import BrokenImageError
+from fiber.data.rgb import to_rgb
 from fiber.utils.errors import UserError
 
 
@@ -91,13 +92,17 @@ def unique(captions: Iterable[str]) -> tuple[str, ...]:
 
 
 def load_rgb(source: Path | BinaryIO, location: str) -> Image.Image:
-    """Decode a picture as RGB, whatever its mode.
+    """Decode a picture as RGB (`to_rgb`), its pixels in the order they are stored in.
+
+    An EXIF orientation is not applied: boxes are annotated on stored pixels, as in COCO, and pictures without boxes are
+    read like those with. Users' own photographs, which `predict.py` shows models, are turned upright there.
 
     Raises:
         BrokenImageError: it is missing, cut short or no picture.
     """
     try:
         with Image.open(source) as image:
-            return image.convert("RGB")
+            return to_rgb(image)
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BrokenImageError(f"{location}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error  # without the path again
+        raise BrokenImageError(f"{location}: {reason}") from error
