@@ -1,14 +1,16 @@
 """Predict: python scripts/predict.py task=answer checkpoint=RUN image=photos text="what color is the cat?" """
 
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
 from fiber.inference.predicting import kept_line, predict
+from fiber.inference.prediction_config import PredictionConfig
 from fiber.utils.errors import exit_on_user_error
-from fiber.utils.overrides import quoted
+from fiber.utils.overrides import quoted, require_pairs
 
 INTERRUPT_STATUS = 130
 """As shells report Ctrl-C."""
@@ -29,6 +31,8 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
+    with exit_on_user_error():
+        require_pairs(sys.argv[1:], [field.name for field in fields(PredictionConfig)])
     if "task=ground" in sys.argv:  # brackets mark phrases
         sys.argv[1:] = quoted(sys.argv[1:], texts=(*TEXTS, "text"), lists=LISTS)
     else:

@@ -1,7 +1,11 @@
 """Command lines whose values are free text."""
 
 import re
+import shlex
 from collections.abc import Collection, Sequence
+from difflib import get_close_matches
+
+from fiber.utils.errors import UserError
 
 QUOTES = "'\""
 ITEM = re.compile(r"""\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^,\[\]]*?))\s*(?:,|$)""")
@@ -30,6 +34,30 @@ def quoted(arguments: Sequence[str], *, texts: Collection[str], lists: Collectio
 
     pairs = [argument.partition("=") for argument in arguments]
     return [key + sign + literal(key, value) for key, sign, value in pairs]
+
+
+def require_pairs(arguments: Sequence[str], keys: Collection[str]) -> None:
+    """Check words before Hydra sees them, which says less of what is wrong.
+
+    Args:
+        arguments: `key=value` each, or flags, behind which a word may be their value.
+        keys: of the configuration; Hydra's own, and what its grammar adds or deletes, are left to it.
+
+    Raises:
+        UserError: a word is something else, as of a text without quotes, or a key is unknown.
+    """
+    for place, word in enumerate(arguments):
+        key, sign, _ = word.partition("=")
+        if word.startswith(("-", "+", "~")) or (place and not sign and arguments[place - 1].startswith("-")):
+            continue
+        if not sign:
+            first = max((at for at in range(place) if "=" in arguments[at]), default=place)
+            last = next((at for at in range(place, len(arguments)) if "=" in arguments[at]), len(arguments))
+            whole = shlex.quote(" ".join(arguments[first:last])) if first < place else f"'KEY={word}'"
+            raise UserError(f"{word!r} is no key=value: put quotes around the whole: {whole}")
+        if key not in keys and not key.startswith(("hydra.", "hydra/")):
+            near = get_close_matches(key, keys, n=1)
+            raise UserError(f"{key} is no key: give {near[0] if near else ', '.join(keys)}.")
 
 
 def list_items(value: str, *, bare: bool) -> list[str] | None:

@@ -6,7 +6,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from fiber.utils.configs import plain
-from fiber.utils.overrides import quoted, with_command
+from fiber.utils.errors import UserError
+from fiber.utils.overrides import quoted, require_pairs, with_command
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "predict"
 
@@ -77,3 +78,26 @@ def test_where_brackets_mark_phrases_a_list_has_quotes() -> None:
 )
 def test_the_first_word_is_the_command(arguments: list[str], expected: list[str]) -> None:
     assert with_command(arguments) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["top_k=3", "text=what", "color", "is it?", "a=b"],
+            "'color' is no key=value: .* whole: 'text=what color is it\\?'$",
+        ),
+        (["cat.jpg"], "'cat.jpg' is no key=value: .*: 'KEY=cat.jpg'$"),
+        (["topk=3"], "topk is no key: give top_k."),
+        (["x=3"], "x is no key: give text, top_k."),
+    ],
+)
+def test_what_hydra_would_not_explain_is_refused(arguments: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        require_pairs(arguments, ["text", "top_k"])
+
+
+def test_flags_and_keys_of_hydra_are_left_to_it() -> None:
+    require_pairs(
+        ["--cfg", "job", "text=a=b", "hydra.run.dir=.", "+new=1", "~text", "hydra/job_logging=none"], ["text"]
+    )
