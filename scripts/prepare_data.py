@@ -1,6 +1,6 @@
 """Prepare data: python scripts/prepare_data.py COMMAND data=... [data_dir=/data] ...; see configs/prepare_data.yaml.
 
-The exit status is 0, 1 if `verify` finds something missing or unreadable, and 2 after any error.
+The exit status is 0, 1 if `verify` finds something missing or unreadable, 2 after any error, and 130 after Ctrl-C.
 """
 
 import sys
@@ -27,5 +27,5 @@ if __name__ == "__main__":
     try:
         main()
     except SystemExit as stopped:  # Hydra's own status of a wrong command line is 1
-        sys.exit(ERROR_STATUS if stopped.code else 0)
+        sys.exit(ERROR_STATUS if stopped.code == 1 else stopped.code)
     sys.exit(max(statuses, default=0))

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from fiber.data.readers.base import BrokenImageError
 from fiber.data.readers.task_readers import DetectionReader
 from fiber.data.records import LabeledBox
 from fiber.preparation.data_splits import chosen_set
-from fiber.preparation.options import positive, required_output
-from fiber.preparation.progress import shown
+from fiber.preparation.options import make_folder, positive, require_empty, required_output
+from fiber.preparation.progress import quantity, shown
 from fiber.tasks.building import build_reader
+from fiber.utils.errors import UserError
 
 ANNOTATION_FILE = "_annotations.coco.json"
 
@@ -23,13 +25,17 @@ def write_split(config: DictConfig) -> None:
             and `output`.
 
     Raises:
-        UserError: no `output`, no such split or set, data without objects, or fewer than one sample.
+        UserError: no `output`, or one that holds something; no such split or set, data without objects, fewer than one
+            sample, or a broken image.
     """
-    output = required_output(config)
+    output = require_empty(required_output(config))
     max_samples = positive(config, "max_samples")
     found = chosen_set(config).config
     reader = build_reader(found, DetectionReader, wanted="objects", suited="fine_coco")  # type: ignore[type-abstract]
-    write_coco_folder(reader, output, max_samples=max_samples)
+    try:
+        write_coco_folder(reader, output, max_samples=max_samples)
+    except BrokenImageError as error:
+        raise UserError(f"{error}: mend the image, or choose others by max_samples, and empty {output}.") from error
 
 
 def write_coco_folder(reader: DetectionReader, folder: str | Path, *, max_samples: int | None = None) -> None:
@@ -41,10 +47,11 @@ def write_coco_folder(reader: DetectionReader, folder: str | Path, *, max_sample
         max_samples: only the first so many images; None = all.
 
     Raises:
+        UserError: the folder holds something, or cannot be made.
         BrokenImageError: an image is missing or cannot be decoded.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = require_empty(folder)
+    make_folder(folder)
     ids = [reader.image_id(index) for index in range(len(reader))[:max_samples]]
     numbers = [int(name) for name in ids] if all(name.isdecimal() for name in ids) else list(range(len(ids)))
     images: list[dict[str, object]] = []
@@ -62,7 +69,9 @@ def write_coco_folder(reader: DetectionReader, folder: str | Path, *, max_sample
     ]
     content = {"images": images, "annotations": annotations, "categories": categories}
     (folder / ANNOTATION_FILE).write_text(json.dumps(content) + "\n", encoding="utf-8")
-    print(f"{len(images):,} images with {len(annotations):,} boxes of {len(categories)} classes: {folder}")
+    boxes = f"{len(annotations):,} box{'' if len(annotations) == 1 else 'es'}"
+    classes = f"{len(categories):,} class{'' if len(categories) == 1 else 'es'}"
+    print(f"{quantity(len(images), 'image')} with {boxes} of {classes}: {folder}")
 
 
 def annotation(item: LabeledBox, image_id: int, category_id: int, number: int) -> dict[str, object]:

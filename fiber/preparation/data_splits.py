@@ -69,25 +69,24 @@ def data_splits(config: DictConfig) -> list[DataSplit]:
 
 
 def chosen_set(config: DictConfig) -> DataSplit:
-    """The set of `split`, of several that of `set_number`.
+    """The set of `split`, `train` unless it is given; of several that of `set_number`.
 
     Raises:
         UserError: there is no such split or set, or there are several and none is chosen; also as `data_splits`.
     """
     number: int | None = convert(int | None, config.set_number, "set_number")
     splits = data_splits(config)
-    sets = [one for one in splits if one.name == config.split]
+    wanted = "train" if config.split is None else str(config.split)
+    sets = [one for one in splits if one.name == wanted]
     if not sets:
-        raise UserError(
-            f"split={config.split}: these data have {', '.join(dict.fromkeys(one.name for one in splits))}."
-        )
+        raise UserError(f"split={wanted}: these data have {', '.join(dict.fromkeys(one.name for one in splits))}.")
     if number is None and len(sets) > 1:
         raise UserError(
-            f"split={config.split}: these data have {len(sets)} sets: write each to a folder of its own with "
+            f"split={wanted}: these data have {len(sets)} sets: write each to a folder of its own with "
             f"set_number=0 to {len(sets) - 1}."
         )
     if not 0 <= (number or 0) < len(sets):
-        raise UserError(f"set_number={number}: split={config.split} has {len(sets)}, counted from 0.")
+        raise UserError(f"set_number={number}: split={wanted} has {len(sets)}, counted from 0.")
     return sets[number or 0]
 
 

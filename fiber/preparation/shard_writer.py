@@ -6,12 +6,12 @@ import json
 import logging
 import tarfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO
 
 from fiber.data.readers.base import Reader
 from fiber.data.readers.files import write_whole
 from fiber.data.readers.packed import KINDS, find_kind
-from fiber.data.readers.packed_index import SampleKind, Shard, file_checksum
+from fiber.data.readers.packed_index import SampleKind, Shard, ShardLimits, file_checksum
 from fiber.data.readers.packed_records import CaptionRecord, to_json
 from fiber.data.readers.packed_samples import RECORD_SUFFIX, TEXT_SUFFIX, MemberSample
 from fiber.data.readers.task_readers import BoxReader
@@ -20,12 +20,8 @@ from fiber.utils.errors import UserError
 
 log = logging.getLogger(__name__)
 
-
-class ShardLimits(NamedTuple):
-    """A shard is full at whichever it reaches first."""
-
-    samples: int | None
-    image_bytes: int | None
+MAX_NAMED = 5
+"""Images named in the error about too many missing ones; more are only counted."""
 
 
 @dataclasses.dataclass
@@ -72,7 +68,9 @@ class ShardWriter:
         self.record = KINDS[self.kind].record
         self.sizes = reader.sizes().tolist() if isinstance(reader, BoxReader) else None
 
-    def write(self, number: int, start: int, limits: ShardLimits, *, may_miss: int) -> Shard:
+    def write(
+        self, number: int, start: int, limits: ShardLimits, *, may_miss: int, expected: Shard | None = None
+    ) -> Shard:
         """Write one shard; it has its name once it is whole.
 
         Args:
@@ -80,14 +78,27 @@ class ShardWriter:
             start: its first sample.
             limits: where it ends.
             may_miss: samples that may be without their image.
+            expected: the shard as it was before it was damaged; None if it is new.
 
         Raises:
-            UserError: more images are missing, or the disk is full.
+            UserError: more images are missing, the disk is full, or the shard is not what is expected.
         """
         content = self.collect(start, limits, may_miss=may_miss)
         path = self.folder / f"{number:06d}.tar"
+        partial = path.with_name(f"{path.name}.part")
+
+        def write_expected(file: BinaryIO) -> None:
+            write_tar(file, content)
+            file.flush()
+            if expected is not None and file_checksum(partial) != expected.sha256:
+                partial.unlink()
+                raise UserError(
+                    f"{path} cannot be mended: images of {self.reader.name} have changed since it was packed, and the "
+                    f"other shards hold the old ones. Empty {self.folder} to pack all anew, or give another output."
+                )
+
         try:
-            write_whole(path, lambda file: write_tar(file, content))
+            write_whole(path, write_expected, partial=partial)
             checksum = file_checksum(path)
         except OSError as error:
             raise UserError(f"{path} cannot be written ({error}). The same command goes on from here.") from error
@@ -107,24 +118,32 @@ class ShardWriter:
             group = content.groups[location]
             content.samples += 1
             content.missing += not all(group.images)
-            if content.missing > may_miss:
-                raise UserError(
-                    f"{self.reader.name}: {location} is missing, and so are more images than max_broken allows: add "
-                    "them, or raise max_broken. The same command goes on from here."
-                )
             record = self.record.of(self.reader, index)
             if isinstance(record, CaptionRecord):
                 group.text = record.captions[0]
             size = (0, 0) if self.sizes is None else tuple(self.sizes[index])
             group.samples.append(MemberSample(index, size, to_json(record)))
+        if content.missing > may_miss:
+            raise self.too_many_missing(content, start)
         return content
+
+    def too_many_missing(self, content: ShardContent, start: int) -> UserError:
+        """The error about a shard that lacks more images than may be missing."""
+        without = [location for location, group in content.groups.items() if not all(group.images)]
+        more = f", and {len(without) - MAX_NAMED:,} more" if len(without) > MAX_NAMED else ""
+        return UserError(
+            f"{self.reader.name}: {', '.join(without[:MAX_NAMED])}{more} of samples {start:,} to "
+            f"{start + content.samples - 1:,} cannot be read, more than max_broken allows: add them, or raise "
+            "max_broken. The same command goes on from here; prepare_data.py verify names all that are missing."
+        )
 
     def read_images(self, index: int, location: str) -> list[bytes]:
         """Image files of a sample; empty ones if they are missing."""
         try:
             return self.reader.encoded_images(index)
         except OSError as error:
-            log.warning("%s is packed without its image: %s", location, error)
+            reason = error.strerror or str(error).removeprefix(f"{location}: ")
+            log.warning("%s is packed without its image: %s", location, reason)
             return [b""] * (2 if self.kind is SampleKind.STATEMENTS else 1)
 
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 ERROR_STATUS = 2
 """Of a script that ends on an error of the user's."""
+INTERRUPTED_STATUS = 130
+"""Of a script that Ctrl-C ends, as shells have it."""
 
 
 class UserError(ValueError):
@@ -22,9 +24,15 @@ class UserError(ValueError):
 
 @contextmanager
 def exit_on_user_error() -> Iterator[None]:
-    """Print the message of a UserError instead of its traceback, and exit with status 2."""
+    """Print one line instead of a traceback, and exit: with status 2 on a UserError, with 130 on Ctrl-C.
+
+    The line about Ctrl-C is `interrupted`, and what the KeyboardInterrupt says, if it says something.
+    """
     try:
         yield
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(ERROR_STATUS)
+    except KeyboardInterrupt as interrupt:
+        print(": ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
+        sys.exit(INTERRUPTED_STATUS)

@@ -11,8 +11,8 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from fiber.data.readers.packed_index import ShardLimits
 from fiber.preparation.packing import pack_shards
-from fiber.preparation.shard_writer import ShardLimits
 from fiber.tasks.training import prepare
 
 from ..tasks.composing import composed

@@ -15,11 +15,11 @@ from PIL import Image
 from fiber.data.readers.base import CaptionReader, ImageReader, Reader
 from fiber.data.readers.karpathy import KarpathyCaptions
 from fiber.data.readers.packed import read_packed
+from fiber.data.readers.packed_index import ShardLimits
 from fiber.data.readers.plain_pickle import read_plain_pickle
 from fiber.data.readers.task_readers import DetectionReader, GroundingReader, QuestionReader, StatementReader
 from fiber.preparation.data_splits import data_splits
 from fiber.preparation.packing import pack_shards
-from fiber.preparation.shard_writer import ShardLimits
 from fiber.preparation.subset import write_subset
 from fiber.preparation.verify import verify_data
 from fiber.utils.errors import UserError

@@ -14,11 +14,11 @@ from fiber.data.readers.grounding_jsonl import GroundingJsonl
 from fiber.data.readers.jsonl import JsonlPairs
 from fiber.data.readers.mdetr_grounding import MdetrGrounding
 from fiber.data.readers.packed import read_packed
+from fiber.data.readers.packed_index import ShardLimits
 from fiber.preparation import image_checks
 from fiber.preparation.image_checks import ImageChecker, ImageCounts
 from fiber.preparation.left_out import left_out
 from fiber.preparation.packing import pack_shards
-from fiber.preparation.shard_writer import ShardLimits
 from fiber.preparation.verify import verify_data
 from fiber.utils.errors import UserError
 

@@ -31,3 +31,13 @@ def test_a_script_prints_the_message_alone_and_exits_with_two(capsys: pytest.Cap
     assert capsys.readouterr().err == "error: cat.jpg is broken: mend it.\n"
     with pytest.raises(OSError, match="disk"), exit_on_user_error():
         raise OSError("disk full")  # whose traceback is wanted
+
+
+@pytest.mark.parametrize(("said", "line"), [((), "interrupted\n"), (("2 kept",), "interrupted: 2 kept\n")])
+def test_ctrl_c_is_one_line_and_status_130(
+    said: tuple[str, ...], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped, exit_on_user_error():
+        raise KeyboardInterrupt(*said)
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err == line

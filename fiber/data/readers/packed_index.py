@@ -13,7 +13,7 @@ from fiber.utils.errors import UserError
 
 INDEX_FILE = "shards.json"
 EXPECTED = "the index that prepare_data.py pack writes beside its shards"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CHUNK = 1 << 20
 
 
@@ -28,6 +28,13 @@ class SampleKind(StrEnum):
     ENTITIES = "phrases of types"
     OBJECTS = "objects"
     FEDERATED = "objects of some classes per image"
+
+
+class ShardLimits(NamedTuple):
+    """A shard is full at whichever it reaches first; None = no limit."""
+
+    samples: int | None
+    image_bytes: int | None
 
 
 class Shard(NamedTuple):
@@ -70,6 +77,10 @@ class ShardListing:
     num_samples: int
     """Of the whole data set, packed or not yet."""
     facts: SourceFacts
+    records: str
+    """SHA-256 of what the source says of its samples beside their images, in hexadecimal digits."""
+    limits: ShardLimits
+    """Of every shard."""
     shards: tuple[Shard, ...] = ()
 
     @property
@@ -106,6 +117,7 @@ def read_listing(folder: Path) -> ShardListing:
             | {
                 "kind": SampleKind(content["kind"]),
                 "facts": SourceFacts(**facts),
+                "limits": ShardLimits(**content["limits"]),
                 "shards": tuple(Shard(**shard) for shard in content["shards"]),
             }
         )
@@ -117,7 +129,11 @@ def write_listing(listing: ShardListing, folder: Path) -> None:
     """Write the index of a folder."""
     facts = {key: value for key, value in vars(listing.facts).items() if value not in ((), None)}
     content = {"version": FORMAT_VERSION} | vars(listing)
-    content |= {"facts": facts, "shards": [shard._asdict() for shard in listing.shards]}
+    content |= {
+        "facts": facts,
+        "limits": listing.limits._asdict(),
+        "shards": [shard._asdict() for shard in listing.shards],
+    }
     text = json.dumps(content, indent=1) + "\n"
     write_whole(folder / INDEX_FILE, lambda file: file.write(text.encode()))
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fiber.preparation.options import require_empty
 from fiber.utils.errors import UserError
 
 
@@ -23,8 +24,7 @@ class SmallFolder:
 
     def __init__(self, source: str | Path, target: str | Path) -> None:
         self.source, self.target = Path(os.path.abspath(source)), Path(os.path.abspath(target))
-        if self.target.exists() and (not self.target.is_dir() or any(self.target.iterdir())):
-            raise UserError(f"output={target} is there already: give a new or an empty folder.")
+        require_empty(target)
 
     def place(self, path: str | Path) -> Path:
         """Where a file of the whole data goes; its folder is made.

@@ -16,7 +16,7 @@ from fiber.data.readers.nlvr2 import Nlvr2Statements
 from fiber.data.readers.objects365_tsv import Objects365Tsv
 from fiber.data.readers.odinw import OdinwDetection
 from fiber.data.readers.packed import read_packed
-from fiber.data.readers.packed_index import INDEX_FILE, read_listing, shard_faults
+from fiber.data.readers.packed_index import INDEX_FILE, ShardLimits, read_listing, shard_faults
 from fiber.data.readers.refer import ReferExpressions
 from fiber.data.readers.vqa import VqaQuestions
 from fiber.data.readers.webdataset import WebDatasetPairs
@@ -26,7 +26,6 @@ from fiber.data.shapes.questions import ShapesQuestions
 from fiber.data.shapes.referring import ShapesReferring
 from fiber.detection.prompts import ClassPrompt
 from fiber.preparation.packing import pack_shards
-from fiber.preparation.shard_writer import ShardLimits
 from fiber.utils.errors import UserError
 
 TEN = ShardLimits(10, None)
