@@ -12,6 +12,8 @@ MAX_BARS = 10
 """More are counted, not drawn."""
 MAX_LINES = 3
 """Of a bar's text; what follows is cut."""
+MAX_ASPECT = 2
+"""Height by width up to which words grow with the picture."""
 TEXT_COLUMN = 0.52
 """Widest column of texts, of the page."""
 LINE_HEIGHT, ROW_GAP, BAR_HEIGHT = 1.35, 0.45, 0.8
@@ -44,7 +46,7 @@ def draw_answers(image: Image.Image, heading: str | None, bars: Sequence[Bar] = 
     """
     picture = enlarged(image)
     width = max(picture.width, MIN_LONG_SIDE)  # below a narrow picture there would be no room for words
-    font = text_font(picture.size)
+    font = text_font((width, min(picture.height, MAX_ASPECT * width)))  # or a tower's words would not fit its width
     panel = bar_panel(width, font, heading, bars, color)
     page = Image.new("RGB", (width, picture.height + panel.height), PAPER)
     page.paste(picture, ((width - picture.width) // 2, 0))

@@ -12,12 +12,11 @@ from PIL import Image
 
 from fiber.data.answer_vocabulary import AnswerVocabulary
 from fiber.inference.answer_drawing import Bar, draw_answers
-from fiber.inference.arguments import TextList, Texts, aligned, list_texts
+from fiber.inference.arguments import TextList, Texts, aligned, list_texts, require_count
 from fiber.inference.coarse_input import CoarseInput, ImageList, Images
 from fiber.inference.coarse_predictor import CoarsePredictor
 from fiber.inference.results import SCORE_DIGITS
 from fiber.models.question_answering_model import FiberForQuestionAnswering
-from fiber.utils.errors import UserError
 
 
 class ScoredAnswer(NamedTuple):
@@ -56,11 +55,11 @@ class AnswerResult:
         """Content of a JSON file.
 
         Returns:
-            `size` [height, width], `question`, and `answers`, best first, with `answer` and `probability` to four
-            decimals.
+            `height` and `width` of the picture, `question`, and `answers`, best first, with `answer` and `probability`
+            to four decimals.
         """
         answers = [{"answer": one.answer, "probability": round(one.probability, SCORE_DIGITS)} for one in self.answers]
-        return {"size": [self.image.height, self.image.width], "question": self.question, "answers": answers}
+        return {"height": self.image.height, "width": self.image.width, "question": self.question, "answers": answers}
 
     def __str__(self) -> str:
         return f"{self.question} {', '.join(map(str, self.answers))}"
@@ -110,10 +109,10 @@ class Answerer(CoarsePredictor):
             One result for one picture and one question, else a list in their order.
 
         Raises:
-            UserError: there is no picture or no question, one is none, or their numbers do not go together.
+            UserError: there is no picture or no question, one is none, their numbers do not go together, or `top_k` is
+                below 1.
         """
-        if top_k < 1:
-            raise UserError(f"top_k={top_k}: give 1 or more.")
+        require_count(top_k, "top_k")
         asked = list_texts(questions, "questions")
         encoded, text = self.encode_images(images), self.encode_texts(asked)
         pairs = aligned(images=len(encoded), questions=len(asked))

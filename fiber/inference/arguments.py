@@ -7,6 +7,7 @@ from typing import Any
 from PIL import Image
 
 from fiber.utils.errors import UserError
+from fiber.utils.ranges import is_whole
 
 TextList = list[str] | tuple[str, ...]
 Texts = str | TextList
@@ -20,7 +21,7 @@ def list_images(images: Any, name: str = "images") -> tuple[Image.Image, ...]:
         name: of the argument, for messages.
 
     Raises:
-        UserError: there is none, or something else is among them.
+        UserError: there is none, one is empty, or something else is among them.
     """
     several = isinstance(images, Sequence) and not isinstance(images, str)
     given = list(images) if several else [images]
@@ -35,6 +36,8 @@ def list_images(images: Any, name: str = "images") -> tuple[Image.Image, ...]:
                 f"{where} is of type {type(image).__name__}: give a picture of PIL, or a list of them "
                 "(PIL.Image.fromarray makes one of an array)."
             )
+        if not min(image.size):
+            raise UserError(f"{where} has {image.width} x {image.height} pixels: give a picture that has some.")
     return tuple(image.convert("RGB") for image in given)
 
 
@@ -46,7 +49,7 @@ def list_texts(texts: Any, name: str) -> tuple[str, ...]:
         name: of the argument, for messages.
 
     Raises:
-        UserError: there is none, one is blank, or something else is among them.
+        UserError: there is none, one is blank or no Unicode, or something else is among them.
     """
     several = isinstance(texts, Sequence) and not isinstance(texts, str)
     given = list(texts) if several else [texts]
@@ -58,6 +61,7 @@ def list_texts(texts: Any, name: str) -> tuple[str, ...]:
             raise UserError(f"{where} is of type {type(text).__name__}: give a text, or a list of them.")
         if not text.strip():
             raise UserError(f"{where} is blank: give some words.")
+        require_unicode(text, where)
     return tuple(given)
 
 
@@ -77,15 +81,23 @@ def aligned(**counts: int) -> list[tuple[int, ...]]:
     return [tuple(place if count == total else 0 for count in counts.values()) for place in range(total)]
 
 
-def require_batch_size(batch_size: int) -> int:
-    """The number of things that go through a model together.
+def require_count(value: int, name: str) -> int:
+    """The number.
 
     Raises:
-        UserError: it is below 1.
+        UserError: it is no whole number of at least 1.
     """
-    if batch_size < 1:
-        raise UserError(f"batch_size={batch_size}: give 1 or more.")
-    return batch_size
+    if not is_whole(value) or value < 1:
+        raise UserError(f"{name}={value}: give 1 or more, a whole number.")
+    return value
+
+
+def require_unicode(text: str, name: str) -> None:
+    """Raise a `UserError` if the text holds half of a character, as undecodable bytes leave it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{name} {text!r} is no Unicode at character {error.start}: leave that one out.") from error
 
 
 def require_encoder(encoder: object, own: object, name: str) -> None:

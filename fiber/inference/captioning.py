@@ -21,6 +21,7 @@ from fiber.inference.coarse_predictor import CoarsePredictor
 from fiber.models.captioning_model import FiberForCaptioning
 from fiber.utils.configs import build_dataclass
 from fiber.utils.errors import UserError
+from fiber.utils.ranges import is_whole
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class CaptionResult:
         return draw_answers(self.image, self.caption or "(empty)")
 
     def to_json(self) -> dict[str, Any]:
-        """Content of a JSON file: `size` [height, width] and `caption`."""
-        return {"size": [self.image.height, self.image.width], "caption": self.caption}
+        """Content of a JSON file: `height` and `width` of the picture and `caption`."""
+        return {"height": self.image.height, "width": self.image.width, "caption": self.caption}
 
     def __str__(self) -> str:
         return self.caption
@@ -90,8 +91,11 @@ class Captioner(CoarsePredictor):
             One result for one picture, else a list in the order of the pictures.
 
         Raises:
-            UserError: there is no picture, something else is among them, or an override is unknown or out of its range.
+            UserError: there is no picture, something else is among them, an override is unknown, or it or the seed is
+                out of its range.
         """
+        if not is_whole(seed) or seed < 0:
+            raise UserError(f"seed={seed}: give 0 or more, a whole number.")
         generator = CaptionGenerator(self.overridden(overrides), self.vocabulary, seed=seed)
         encoded = self.encode_images(images)
         results = []

@@ -19,6 +19,9 @@ from fiber.models.trunks import ImageTrunk
 
 log = logging.getLogger(__name__)
 
+MAX_SHOWN = 80
+"""Characters of a text in the log."""
+
 
 @dataclass(frozen=True)
 class EncodedImages:
@@ -62,12 +65,16 @@ class CoarseInput:
         return normalize_pixels(torch.stack(squares).to(self.device))
 
     def texts(self, texts: Sequence[str]) -> TokenizedText:
-        """Texts padded to the model's longest; one that is longer is cut, which the log says."""
+        """Texts padded to the model's longest; those that are longer are cut, which the log says of the first."""
         room = self.max_text_length - SPECIAL_TOKENS
-        for text, encoding in zip(texts, self.tokenizer.encode_batch(texts), strict=True):
-            if len(encoding.ids) > room:
-                log.warning(
-                    "text %r has %d tokens, of which the model reads %d: its end is cut", text, len(encoding.ids), room
-                )
+        lengths = [len(encoding.ids) for encoding in self.tokenizer.encode_batch(texts)]
+        cut = [(text, length) for text, length in zip(texts, lengths, strict=True) if length > room]
+        if cut:
+            text, length = cut[0]
+            more = f", and those of {len(cut) - 1} more" if len(cut) > 1 else ""
+            shown = text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."
+            log.warning(
+                "text %r has %d tokens, of which the model reads %d: its end is cut%s", shown, length, room, more
+            )
         ids, mask, content = self.tokenizer.encode(texts, self.max_text_length)
         return TokenizedText(ids.to(self.device), mask.to(self.device), content.to(self.device))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from fiber.inference.arguments import batches, list_images, require_batch_size, require_encoder
+from fiber.inference.arguments import batches, list_images, require_count, require_encoder
 from fiber.inference.coarse_input import CoarseInput, EncodedImages, Images
 from fiber.models.fusion_backbone import FusionBackbone
 from fiber.models.trunks import ImageTrunk, TextTrunk
@@ -26,7 +26,7 @@ class CoarsePredictor:
     def __init__(self, backbone: FusionBackbone, inputs: CoarseInput, *, batch_size: int = 16) -> None:
         self.backbone = backbone
         self.inputs = inputs
-        self.batch_size = require_batch_size(batch_size)
+        self.batch_size = require_count(batch_size, "batch_size")
 
     @torch.no_grad()
     def encode_images(self, images: Images, *, name: str = "images") -> EncodedImages:

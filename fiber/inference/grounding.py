@@ -25,8 +25,9 @@ from fiber.inference.arguments import (
     batches,
     list_images,
     list_texts,
-    require_batch_size,
+    require_count,
     require_encoder,
+    require_unicode,
 )
 from fiber.inference.detector_encodings import (
     ClassList,
@@ -48,6 +49,7 @@ from fiber.inference.phrases.text_phrases import Phrase, PhrasedText, choose_phr
 from fiber.inference.results import GroundingResult
 from fiber.models.grounded_detector import GroundedDetector
 from fiber.utils.errors import UserError
+from fiber.utils.ranges import is_number
 
 log = logging.getLogger(__name__)
 
@@ -86,8 +88,10 @@ class Grounder:
         max_detections: int = 100,
         batch_size: int = 8,
     ) -> None:
-        if not 0 <= score_threshold < 1:
+        if not is_number(score_threshold) or not 0 <= score_threshold < 1:
             raise UserError(f"score_threshold={score_threshold}: give a number in [0, 1).")
+        for value, name in ((short_side, "short_side"), (max_side, "max_side"), (max_detections, "max_detections")):
+            require_count(value, name)
         config = PostProcessingConfig(max_detections=max_detections)
         self.predictor = GroundingPredictor(model, tokenizer, config)
         self.tokenizer = tokenizer
@@ -95,7 +99,7 @@ class Grounder:
         self.image_input = ImageInput(short_side=short_side, max_side=max_side)
         self.score_threshold = score_threshold
         self.max_detections = max_detections
-        self.batch_size = require_batch_size(batch_size)
+        self.batch_size = require_count(batch_size, "batch_size")
 
     def encode_images(self, images: DetectorImages) -> EncodedDetectorImages:
         """Pictures to ask about again and again: image blocks below the fusion run here, and not again.
@@ -184,13 +188,19 @@ class Grounder:
         return results[0] if isinstance(images, Image.Image) else results
 
     def encode_classes(self, names: Sequence[str]) -> ClassList:
-        """A class list to ask for again and again; says in the log if it takes several prompts.
+        """A class list to ask for again and again, without names that come again; says in the log if there are such, or
+        if it takes several prompts.
 
         Raises:
             UserError: there is no name, one is blank, or one is longer than the model reads.
         """
-        if not names or isinstance(names, str):
+        if isinstance(names, str) or (isinstance(names, Sequence) and not names):
             raise UserError("classes names nothing: give a list of names, say [person, dog].")
+        given = list_texts(names, "classes")
+        names = tuple(dict.fromkeys(given))
+        if len(names) < len(given):
+            again = next(name for name in names if given.count(name) > 1)
+            log.warning("classes names %r again: every class is asked for once", again)
         chunks = chunk_classes(names, count_tokens=self.tokenizer.count, token_budget=self.text_budget)
         if len(chunks) > 1:
             log.warning(
@@ -198,7 +208,7 @@ class Grounder:
             )
         prompts = self.encoded_prompts([chunk.prompt for chunk in chunks])
         encoded = EncodedClasses(prompts, tuple(chunk.classes for chunk in chunks))
-        return ClassList(tuple(names), encoded, self.predictor.model)
+        return ClassList(names, encoded, self.predictor.model)
 
     def phrased_text(self, text: str, phrases: Sequence[Phrase] | None = None) -> PhrasedText:
         """A text with the phrases that `ground` asks for.
@@ -206,6 +216,7 @@ class Grounder:
         Raises:
             UserError: as `ground`.
         """
+        require_unicode(text, "text")
         chosen = choose_phrases(text, phrases)
         num_tokens = self.tokenizer.count(chosen.prompt.text) + SPECIAL_TOKENS
         if num_tokens > self.text_budget:
@@ -220,6 +231,8 @@ class Grounder:
         if isinstance(texts, str):
             return [self.phrased_text(texts, phrases)]
         texts = list_texts(texts, "texts")
+        if phrases is not None and not isinstance(phrases, Sequence):
+            raise UserError(f"phrases={phrases!r}: give a list of phrases for each of {len(texts)} texts, or null.")
         each = [None] * len(texts) if phrases is None else list(phrases)
         if len(each) != len(texts):
             raise UserError(f"phrases of {len(each)} texts for {len(texts)} texts: give a list for each, or null.")

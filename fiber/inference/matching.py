@@ -80,8 +80,8 @@ class MatchResult:
         """Content of a JSON file.
 
         Returns:
-            `size` [height, width], and `texts`, best first, with `text`, `index`, and `probability` and `similarity` to
-            four decimals.
+            `height` and `width` of the picture, and `texts`, best first, with `text`, `index`, and `probability` and
+            `similarity` to four decimals.
         """
         texts = [
             {
@@ -92,7 +92,7 @@ class MatchResult:
             }
             for one in self.texts
         ]
-        return {"size": [self.image.height, self.image.width], "texts": texts}
+        return {"height": self.image.height, "width": self.image.width, "texts": texts}
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.texts))

@@ -41,11 +41,14 @@ class ReasoningResult:
         """Content of a JSON file.
 
         Returns:
-            `left_size` and `right_size` [height, width], `statement`, `is_true`, and `probability` to four decimals.
+            `left_height`, `left_width`, `right_height`, `right_width`, `statement`, `is_true`, and `probability` to
+            four decimals.
         """
         return {
-            "left_size": [self.left.height, self.left.width],
-            "right_size": [self.right.height, self.right.width],
+            "left_height": self.left.height,
+            "left_width": self.left.width,
+            "right_height": self.right.height,
+            "right_width": self.right.width,
             "statement": self.statement,
             "is_true": self.is_true,
             "probability": round(self.probability, SCORE_DIGITS),

@@ -72,9 +72,9 @@ class GroundingResult:
         """Content of a JSON file.
 
         Returns:
-            `size` [height, width]; `classes`, or `text`, `phrases` with `text` and `spans` [first character, one after
-            the last] each, and `phrase_source` (`PhraseSource`: `noun_phrases` if rules found them); and `detections`,
-            best first, with `label`, `name`, `score` to four decimals and `box` to two.
+            `height` and `width` of the picture; `classes`, or `text`, `phrases` with `text` and `spans` [first
+            character, one after the last] each, and `phrase_source` (`PhraseSource`: `noun_phrases` if rules found
+            them); and `detections`, best first, with `label`, `name`, `score` to four decimals and `box` to two.
         """
         detections = [
             {
@@ -85,7 +85,7 @@ class GroundingResult:
             }
             for one in self.detections
         ]
-        return {"size": list(self.size), **self.asked(), "detections": detections}
+        return {"height": self.image.height, "width": self.image.width, **self.asked(), "detections": detections}
 
     def asked(self) -> dict[str, Any]:
         """What was asked for, as content of a JSON object."""

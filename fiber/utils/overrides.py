@@ -21,12 +21,14 @@ def quoted(arguments: Sequence[str], *, texts: Collection[str], lists: Collectio
     Args:
         arguments: `key=value` each.
         texts: keys whose values are text, unless they are lists of texts in quotes (`["a, b","[c]"]`). A value in
-            quotes stays as it is.
+            quotes stays as it is, and `null` means that there is none.
         lists: keys whose values are text unless they are lists, in square brackets; their items need quotes only for
             commas and brackets.
     """
 
     def literal(key: str, value: str) -> str:
+        if value == "null":
+            return value
         items = list_items(value, bare=key in lists) if key in (*texts, *lists) else None
         if items is not None:
             return f"[{','.join(map(in_quotes, items))}]"

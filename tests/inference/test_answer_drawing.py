@@ -72,3 +72,9 @@ def test_a_long_text_is_cut_after_three_lines() -> None:
     assert len(lines) == 3 and lines[-1].endswith("...") and all(font.getlength(line) <= 200 for line in lines)
     assert lines_of("few\nwords", font, 200, limit=3) == lines_of("few\nwords", font, 200) == ["few words"]
     assert "".join(lines_of("many words " * 30, font, 200)).count("many") == 30
+
+
+def test_below_a_narrow_tower_there_is_room_for_bars() -> None:
+    bars = [Bar("a small blue cross is left of a large green square", share, "0.50  cos +0.12") for share in (1.0, 0.5)]
+    drawn = draw_answers(Image.new("RGB", (3, 10000)), None, bars)
+    assert drawn.width == 480 and 10050 < drawn.height < 10300

@@ -88,5 +88,5 @@ def test_a_result_for_people_and_programs() -> None:
     result = AnswerResult(pictures("RGB")[0], "why ?", (ScoredAnswer("so", 0.87654), ScoredAnswer("no", 0.1)))
     assert result.answer == "so" and str(result) == "why ? so 0.88, no 0.10"
     answers = [{"answer": "so", "probability": 0.8765}, {"answer": "no", "probability": 0.1}]
-    assert result.to_json() == {"size": [40, 100], "question": "why ?", "answers": answers}
+    assert result.to_json() == {"height": 40, "width": 100, "question": "why ?", "answers": answers}
     assert result.draw().width == 480

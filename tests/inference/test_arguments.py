@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fiber.inference.arguments import aligned, batches, list_images, list_texts
+from fiber.inference.arguments import aligned, batches, list_images, list_texts, require_count
 from fiber.utils.errors import UserError
 
 
@@ -32,6 +32,7 @@ def test_batches_cover_all_rows() -> None:
         ([Image.new("RGB", (2, 2)), Path("cat.jpg")], r"images\[1\] is the path 'cat.jpg'"),
         (np.zeros((4, 4, 3)), "images is of type ndarray: give a picture of PIL"),
         (iter([]), "images is of type list_iterator"),
+        (Image.new("RGB", (0, 3)), "images has 0 x 3 pixels"),
         ([None], r"images\[0\] is of type NoneType"),
     ],
 )
@@ -46,9 +47,17 @@ def test_what_is_no_picture_is_named(images: Any, message: str) -> None:
         ([], "questions is empty"),
         (" ", "questions is blank"),
         (["why?", ""], r"questions\[1\] is blank"),
+        ("caf\udce9?", r"questions 'caf\\udce9\?' is no Unicode at character 3"),
         (["why?", 3], r"questions\[1\] is of type int"),
     ],
 )
 def test_what_is_no_text_is_named(texts: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         list_texts(texts, "questions")
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.0, True])
+def test_a_count_is_a_whole_number(value: Any) -> None:
+    assert require_count(1, "top_k") == 1
+    with pytest.raises(UserError, match=f"top_k={value}: give 1 or more, a whole number"):
+        require_count(value, "top_k")

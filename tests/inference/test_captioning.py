@@ -70,6 +70,7 @@ def test_a_call_may_say_how_captions_are_written(captioner: Captioner) -> None:
         ({"search": "random"}, "caption.search=random is not one of beam, greedy, sample"),
         ({"num_beams": "3"}, "caption.num_beams='3': give int"),
         ({"num_beams": 0}, "num_beams=0: give a whole number of at least 1"),
+        ({"seed": -1}, "seed=-1: give 0 or more, a whole number"),
         ({"max_length": 33}, "max_length=33: the model writes at most 32 tokens"),
     ],
 )
@@ -84,5 +85,5 @@ def test_the_longest_caption_fits_the_models_positions(captioner: Captioner) -> 
 
 def test_a_result_for_people_and_programs() -> None:
     result = CaptionResult(pictures("RGB")[0], "a cat")
-    assert str(result) == "a cat" and result.to_json() == {"size": [40, 100], "caption": "a cat"}
+    assert str(result) == "a cat" and result.to_json() == {"height": 40, "width": 100, "caption": "a cat"}
     assert result.draw().width == 480

@@ -24,7 +24,7 @@ def test_pictures_of_any_mode_and_size_become_normalised_squares(inputs: CoarseI
     torch.testing.assert_close(red[0], expected.view(3, 1, 1).expand(3, IMAGE_SIZE, IMAGE_SIZE))
 
 
-def test_a_text_is_padded_or_cut_to_the_models_length_and_the_log_says_which_is_cut(
+def test_a_text_is_padded_or_cut_to_the_models_length_and_the_log_says_what_is_cut(
     inputs: CoarseInput, caplog: pytest.LogCaptureFixture
 ) -> None:
     short, long = "a red circle", " ".join(["a red circle"] * 5)
@@ -33,3 +33,7 @@ def test_a_text_is_padded_or_cut_to_the_models_length_and_the_log_says_which_is_
     assert text.ids[1, 4].item() == text.ids[0, 1].item() and text.ids[1, -1].item() == inputs.tokenizer.eos_id
     [message] = [record.getMessage() for record in caplog.records]
     assert message == f"text {long!r} has 15 tokens, of which the model reads 14: its end is cut"
+    inputs.texts([short, f"{long} " * 50, long])
+    message = caplog.records[-1].getMessage()
+    assert len(caplog.records) == 2 and len(message) < 190
+    assert "circle a ...' has 751 tokens" in message and message.endswith("is cut, and those of 1 more")

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -227,3 +228,34 @@ def test_what_another_model_encoded_is_refused(grounder: Grounder, fine_run: Pat
         grounder.ground(images, TEXT)
     with pytest.raises(UserError, match=r"classes were encoded by another model: .* encode_classes"):
         grounder.detect(noise(60, 40), classes)
+
+
+def test_classes_that_come_again_are_asked_for_once(grounder: Grounder, caplog: pytest.LogCaptureFixture) -> None:
+    assert grounder.encode_classes(["circle", "dog", "circle"]).names == ("circle", "dog")
+    assert "classes names 'circle' again" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([3], r"classes\[0\] is of type int"),
+        ([None], r"classes\[0\] is of type NoneType"),
+        ((name for name in ["dog"]), "classes is of type generator: give a text, or a list"),
+        (["dog", "\ud800"], r"classes\[1\] .* is no Unicode"),
+    ],
+)
+def test_what_is_no_class_is_named(grounder: Grounder, names: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        grounder.encode_classes(names)
+
+
+@pytest.mark.parametrize("phrases", [[3], 3, [None]])
+def test_what_is_no_phrase_is_named(grounder: Grounder, phrases: Any) -> None:
+    for texts, given in (("a dog", phrases), (["a dog"], [phrases] if isinstance(phrases, list) else phrases)):
+        with pytest.raises(UserError, match=r"phrases=.*: give a list of phrases"):
+            grounder.ground(noise(60, 40), texts, given)
+
+
+def test_a_text_that_is_no_unicode_is_named(grounder: Grounder) -> None:
+    with pytest.raises(UserError, match=r"text 'a dog.*' is no Unicode at character 5"):
+        grounder.ground(noise(60, 40), "a dog\ud800")

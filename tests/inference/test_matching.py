@@ -91,6 +91,6 @@ def test_texts_are_ranked_by_unrounded_scores_and_by_similarity_where_these_tie(
     assert result.probabilities == pytest.approx((0.5, 1.0, 1.0, 0.5, 0.5))
     assert result.similarities == (-0.5, 0.5, -1.0, 0.0, 0.25)
     assert str(result).splitlines()[2] == "a 0.50 (similarity 0.25)"
-    assert result.to_json()["size"] == [40, 100]
+    assert (result.to_json()["height"], result.to_json()["width"]) == (40, 100)
     assert result.to_json()["texts"][2] == {"text": "a", "index": 4, "probability": 0.5, "similarity": 0.25}
     assert result.draw().width == 480

@@ -74,8 +74,10 @@ def test_a_result_for_people_and_programs() -> None:
     result = ReasoningResult(left, right, "both are red", is_true=False, probability=0.12346)
     assert str(result) == "both are red: false (probability that it is true: 0.12)"
     assert result.to_json() == {
-        "left_size": [40, 100],
-        "right_size": [70, 80],
+        "left_height": 40,
+        "left_width": 100,
+        "right_height": 70,
+        "right_width": 80,
         "statement": "both are red",
         "is_true": False,
         "probability": 0.1235,

@@ -37,14 +37,15 @@ def test_detections_are_named_and_those_below_the_threshold_or_beyond_the_limit_
 def test_json_is_flat_and_rounded() -> None:
     content = json.loads(json.dumps(result(max_detections=1).to_json()))
     assert content == {
-        "size": [500, 600],
+        "height": 500,
+        "width": 600,
         "text": "a small dog chases two cats",
         "phrases": [{"text": "a small dog", "spans": [[0, 11]]}, {"text": "two cats", "spans": [[19, 27]]}],
         "phrase_source": "noun_phrases",
         "detections": [{"label": 1, "name": "two cats", "score": 0.9346, "box": [10.13, 20.0, 300.0, 400.0]}],
     }
     classes = GroundingResult(IMAGE, ("cat", "dog"), ())
-    assert classes.to_json() == {"size": [500, 600], "classes": ["cat", "dog"], "detections": []}
+    assert classes.to_json() == {"height": 500, "width": 600, "classes": ["cat", "dog"], "detections": []}
 
 
 def test_as_text_the_best_come_first_and_many_are_cut() -> None:

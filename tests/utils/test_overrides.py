@@ -24,7 +24,7 @@ CONFIGS = Path(__file__).parents[2] / "configs" / "predict"
         "ends in \\",
         "${checkpoint} or \\${x}",
         "a=b (1).jpg: {c}",
-        "null",
+        "null and void",
         "12",
         "ein süßer Hund",
     ],
@@ -32,6 +32,12 @@ CONFIGS = Path(__file__).parents[2] / "configs" / "predict"
 def test_hydra_hands_on_what_was_typed(text: str) -> None:
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         assert compose("predict", quoted([f"text={text}"], texts=["text"])).text == text
+
+
+def test_null_is_no_word_unless_it_has_quotes() -> None:
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        assert compose("predict", quoted(["text=null"], texts=["text"])).text is None
+        assert compose("predict", quoted(["text='null'"], texts=["text"])).text == "null"
 
 
 def test_quotes_that_hydra_sees_already_are_left() -> None:

@@ -85,7 +85,8 @@ def given_spans(text: str, phrases: Sequence[Phrase]) -> tuple[tuple[Span, ...],
     Raises:
         UserError: there is no phrase, or one does not occur in the text.
     """
-    if isinstance(phrases, str) or not phrases:
+    several = isinstance(phrases, Sequence) and not isinstance(phrases, str)
+    if not several or not phrases or not all(isinstance(phrase, Sequence) for phrase in phrases):
         raise UserError(f"phrases={phrases!r}: give a list of phrases of the text {text!r}, say ['a small dog'].")
     found: list[tuple[Span, ...]] = []
     for phrase in phrases:
