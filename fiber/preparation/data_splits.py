@@ -1,6 +1,7 @@
 """The readers that a data file names."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -11,6 +12,9 @@ from fiber.tasks.building import build_reader
 from fiber.tasks.suite import expand
 from fiber.utils.configs import convert
 from fiber.utils.errors import UserError
+
+PLACES = ("annotation_file", "question_file", "path", "paths", "yaml_file", "folder", "data_dir")
+"""Arguments by which readers of files are told apart, the particular before the general."""
 
 
 class DataSplit(NamedTuple):
@@ -29,9 +33,26 @@ class DataSplit(NamedTuple):
         return cast(Mapping[str, Any], OmegaConf.to_container(self.config, resolve=True))
 
     @property
+    def label(self) -> str:
+        """What the data file says of the data set, for tables: its name, else its file or folder, else the format."""
+        arguments = self.arguments
+        if isinstance(name := arguments.get("dataset"), str):
+            return name
+        for key in PLACES:
+            if key in arguments:
+                place = arguments[key] if isinstance(arguments[key], str) else arguments[key][0]
+                return "/".join(Path(place).parts[-2:])
+        return self.format
+
+    @property
     def format(self) -> str:
         """Name of the reader's class."""
         return str(self.config._target_).rpartition(".")[2]
+
+    def lies_in(self, folder: str) -> bool:
+        """Whether an argument is a path in a folder."""
+        lists = [given if isinstance(given, list) else [given] for given in self.arguments.values()]
+        return any(isinstance(one, str) and Path(one).is_relative_to(folder) for given in lists for one in given)
 
     def build(self) -> Reader:
         """The reader.

@@ -1,7 +1,8 @@
 """Whether the images of a reader exist and can be decoded."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from enum import Enum, auto
@@ -11,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from fiber.data.readers.base import BrokenImageError, ImageReader, Reader
 from fiber.data.readers.files import load_rgb
-from fiber.data.readers.packed import PackedReader
+from fiber.data.readers.packed import PackedImages, PackedReader
 from fiber.data.readers.task_readers import StatementReader
 from fiber.preparation.progress import shown
 from fiber.utils.errors import UserError
@@ -53,7 +54,7 @@ class ImageChecker:
     Args:
         decode: decode every image; False only looks whether it is there, and takes what lies in tables and shards for
             found unless it was missing when it was packed.
-        num_workers: processes; None = as many as there are cores.
+        num_workers: processes, 1 or more; None = as many as there are cores.
     """
 
     def __init__(self, *, decode: bool = True, num_workers: int | None = None) -> None:
@@ -91,7 +92,8 @@ class ImageChecker:
         if isinstance(reader, StatementReader):
             pairs = zip(rows, states, strict=True)
             return counted({f"{row} {side}": state for row, state in pairs for side in ("left", "right")})
-        return counted(dict(zip(rows, states, strict=True)))
+        found = dict(zip(rows, states, strict=True))
+        return counted(one_of_copies(reader, rows, found) if isinstance(reader, PackedImages) else found)
 
     def map(self, look: Callable[[T], ImageState], units: Sequence[T], reader: Reader) -> Iterator[ImageState]:
         """The state of every image, in their order."""
@@ -100,9 +102,12 @@ class ImageChecker:
             hold_reader(reader)
             yield from shown(map(look, units), title, total=len(units))
             return
-        with ProcessPoolExecutor(self.num_workers, initializer=hold_reader, initargs=(reader,)) as pool:
+        with ProcessPoolExecutor(self.num_workers, initializer=start_process, initargs=(reader,)) as pool:
             try:
                 yield from shown(pool.map(look, units, chunksize=CHUNK), title, total=len(units))
+            except KeyboardInterrupt:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
             except BrokenProcessPool as error:
                 raise UserError(
                     f"{reader.name}: a process that decodes images was killed, as a rule for want of memory: "
@@ -119,6 +124,12 @@ class HeldReader:
 def hold_reader(reader: Reader) -> None:
     """Make a reader known to `embedded_state` in this process."""
     HeldReader.reader = reader
+
+
+def start_process(reader: Reader) -> None:
+    """Make a reader known to a process of its own, which leaves Ctrl-C to the one that started it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    hold_reader(reader)
 
 
 def file_state(file: str, *, decode: bool) -> ImageState:
@@ -138,8 +149,11 @@ def embedded_state(index: int, *, decode: bool) -> ImageState:
     reader = HeldReader.reader
     if isinstance(reader, PackedReader) and reader.was_missing(index):
         return ImageState.MISSING
-    if not decode:
-        return ImageState.FOUND
+    return ImageState.FOUND if not decode or can_be_decoded(reader, index) else ImageState.UNREADABLE
+
+
+def can_be_decoded(reader: Reader, index: int) -> bool:
+    """Whether the image, or both, of a sample are there and whole."""
     try:
         if isinstance(reader, StatementReader):
             reader.load_images(index)
@@ -147,8 +161,28 @@ def embedded_state(index: int, *, decode: bool) -> ImageState:
             assert isinstance(reader, ImageReader)
             reader.load_image(index)
     except BrokenImageError:
-        return ImageState.UNREADABLE
-    return ImageState.FOUND
+        return False
+    return True
+
+
+def one_of_copies(
+    reader: PackedImages, rows: Mapping[str, int], states: Mapping[str, ImageState]
+) -> dict[str, ImageState]:
+    """One place of each image, for packed ones lie in every shard with a sample about them: a faulty one if there is.
+
+    Ids of captions with boxes are those of the captions, so that their images stay as many as there are places.
+
+    Args:
+        reader: of the shards.
+        rows: a sample of every place.
+        states: by place.
+    """
+    kept: dict[str, str] = {}
+    for row, index in rows.items():
+        name = reader.image_id(index)
+        if name not in kept or states[row] is not ImageState.FOUND:
+            kept[name] = row
+    return {row: states[row] for row in kept.values()}
 
 
 def counted(states: dict[str, ImageState]) -> ImageCounts:

@@ -9,7 +9,7 @@ from fiber.data.readers.base import Reader, UnknownSplitError
 from fiber.data.readers.files import MissingFileError
 from fiber.preparation.data_splits import DataSplit, data_splits
 from fiber.preparation.options import required_output, required_positive
-from fiber.preparation.progress import shown
+from fiber.preparation.progress import quantity, shown
 from fiber.preparation.subsets.chosen_samples import ChosenSamples, choose_samples, grouped
 from fiber.preparation.subsets.formats import SubsetWriter, writer_of
 from fiber.preparation.subsets.small_folder import SmallFolder
@@ -53,7 +53,7 @@ def write_subset(config: DictConfig) -> None:
 
 
 def choose_all(splits: Sequence[DataSplit], limit: int, seed: int | None) -> list[ChosenSplit]:
-    """Choose of every reader; one whose files are missing is left out, with a line that says so."""
+    """Choose of every reader; a line says what is passed over, and which one is left out for its missing files."""
     chosen = []
     for place, split in enumerate(splits):
         try:
@@ -67,10 +67,15 @@ def choose_all(splits: Sequence[DataSplit], limit: int, seed: int | None) -> lis
         writer = writer_of(reader)
         if writer is None:
             raise UserError(f"{split.format} reads no files of which a small copy can be made: choose other data.")
-        indices = choose_samples(reader, limit, seed=seed)
+        indices, passed_over = choose_samples(reader, limit, seed=seed)
         if not indices:
-            print(f"{split.name} is left out: no image of {reader.name} exists, such as {reader.location(0)}")
+            print(f"{split.name} is left out: no image of {reader.name} can be read, such as {reader.location(0)}")
             continue
+        if passed_over:
+            print(
+                f"{split.name}: {quantity(passed_over, 'sample')} of {reader.name} passed over, whose image is missing "
+                "or cannot be decoded"
+            )
         chosen.append(ChosenSplit(place, split, ChosenSamples(reader, split.arguments, indices), writer))
     if not chosen:
         raise UserError("nothing of these data is there: is data_dir right?")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -48,6 +48,8 @@ class SplitReport:
     images: ImageCounts = field(default_factory=lambda: ImageCounts(0))
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Number of annotations that the reader or training passes over, by kind; no reason to call data incomplete."""
+    first: str = ""
+    """Where its first image lies."""
     problem: Problem | None = None
 
     @property
@@ -88,15 +90,28 @@ def report_json(reports: Sequence[SplitReport]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
+def merged(reports: Sequence[SplitReport]) -> list[SplitReport]:
+    """Reports with one for those that differ by the name of the split alone, such as `val, valid`."""
+    groups: list[list[SplitReport]] = []
+    for report in reports:
+        alike = (group for group in groups if replace(report, split=group[0].split) == group[0])
+        same = next((group for group in alike if report.split not in [one.split for one in group]), None)
+        if same is None:
+            groups.append([report])
+        else:
+            same.append(report)
+    return [replace(group[0], split=", ".join(one.split for one in group)) for group in groups]
+
+
 def report_table(reports: Sequence[SplitReport]) -> Table:
-    """A row of every reader."""
+    """A row of every reader; one for the same under two names."""
     table = Table()
     table.add_column("data set", overflow="fold")
     table.add_column("split")
     for column in ("samples", "images", "found", "missing", "unreadable", "left out"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
-    for report in reports:
+    for report in merged(reports):
         counts = report.images
         numbers = (
             report.samples,
@@ -114,7 +129,7 @@ def report_table(reports: Sequence[SplitReport]) -> Table:
 def report_notes(reports: Sequence[SplitReport]) -> list[str]:
     """Why splits are not read, the first missing and unreadable images, and what is left out, a line each."""
     notes = []
-    for report in reports:
+    for report in merged(reports):
         where = f"{report.dataset} ({report.split})"
         if report.problem is not None:
             notes.append(f"{where}: {report.problem.status}: {report.problem.detail}")

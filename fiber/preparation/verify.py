@@ -1,17 +1,20 @@
 """Verifying data: what is there, what is missing, and what cannot be decoded."""
 
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
 from rich.console import Console
 
 from fiber.data.readers.base import Reader, UnknownSplitError
-from fiber.data.readers.files import MissingFileError, MissingFolderError
+from fiber.data.readers.files import MissingFileError, MissingFolderError, write_whole
 from fiber.data.readers.packed import PackedReader
 from fiber.data.readers.packed_index import shard_faults
+from fiber.preparation.data_contents import require_content
 from fiber.preparation.data_splits import DataSplit, data_splits
 from fiber.preparation.image_checks import ImageChecker
 from fiber.preparation.left_out import left_out
+from fiber.preparation.options import positive, require_writable
 from fiber.preparation.verification_report import (
     Problem,
     SplitReport,
@@ -40,30 +43,49 @@ def verify_data(config: DictConfig) -> int:
         Status to exit with: 0 = everything is there, 1 = something is missing or unreadable.
 
     Raises:
-        UserError: `data` refers to a key that is not there, or an option is of the wrong kind.
+        UserError: `data` refers to a key that is not there, there is no `data_dir`, an option is of the wrong kind, or
+            `output` cannot be written.
     """
+    output = None if config.output is None else require_writable(str(config.output))
     checker = ImageChecker(
         decode=convert(bool, config.decode, "decode"),
-        num_workers=convert(int | None, config.num_workers, "num_workers"),
+        num_workers=positive(config, "num_workers"),
     )
-    reports = [verify_split(split, checker) for split in data_splits(config)]
+    splits = data_splits(config)
+    require_data_dir(config, splits)
+    reports = [verify_split(split, checker, keys=config.data) for split in splits]
     console = Console()
     console.width = max(console.width, MIN_WIDTH)
     console.print(report_table(reports), highlight=False)
     for note in report_notes(reports):
         console.print(note, highlight=False, markup=False, soft_wrap=True)
-    if config.output is not None:
-        Path(config.output).parent.mkdir(parents=True, exist_ok=True)
-        Path(config.output).write_text(report_json(reports), encoding="utf-8")
+    if output is not None:
+        write_whole(output, lambda file: file.write(report_json(reports).encode()))
     return 0 if all(report.suffices for report in reports) else INCOMPLETE
 
 
-def verify_split(split: DataSplit, checker: ImageChecker) -> SplitReport:
-    """Look at one reader; what keeps it from being read becomes part of the report."""
-    name = split.format
+def require_data_dir(config: DictConfig, splits: Sequence[DataSplit]) -> None:
+    """Raise a UserError if data are to be read from `data_dir`, and there is no such folder."""
+    folder = config.get("data_dir")
+    if folder is not None and not Path(folder).is_dir() and any(split.lies_in(str(folder)) for split in splits):
+        wrong = "is no folder" if Path(folder).exists() else "does not exist"
+        raise UserError(f"data_dir={folder} {wrong}: give the folder of the data sets.")
+
+
+def verify_split(split: DataSplit, checker: ImageChecker, *, keys: Container[str] = ()) -> SplitReport:
+    """Look at one reader; what keeps it from being read becomes part of the report.
+
+    Args:
+        split: the reader.
+        checker: of its images.
+        keys: of `data`, which tell what it should hold.
+    """
+    name = split.label
     try:
         reader = split.build()
         name = reader.name
+        if isinstance(reader, PackedReader):
+            require_content(reader, keys)
         if damaged := damaged_shards(reader, checksum=checker.decode):
             return SplitReport(name, split.name, problem=Problem(SplitStatus.DAMAGED, ", ".join(damaged)))
         counts = checker.check(reader)
@@ -71,13 +93,17 @@ def verify_split(split: DataSplit, checker: ImageChecker) -> SplitReport:
     except MissingFolderError as error:
         problem = Problem(SplitStatus.NO_FOLDER, str(error.path))
     except MissingFileError as error:
-        problem = Problem(SplitStatus.NO_ANNOTATIONS, str(error.path))
+        if split.required:
+            problem = Problem(SplitStatus.NO_ANNOTATIONS, str(error.path))
+        else:
+            problem = Problem(SplitStatus.ABSENT, f"{error.path} is missing")
     except UnknownSplitError as error:
         problem = Problem(SplitStatus.WRONG if split.required else SplitStatus.ABSENT, str(error))
     except UserError as error:
         problem = Problem(SplitStatus.WRONG, str(error))
     else:
-        return SplitReport(name, split.name, len(reader), counts, passed_over)
+        first = reader.location(0) if len(reader) else ""
+        return SplitReport(name, split.name, len(reader), counts, passed_over, first)
     return SplitReport(name, split.name, problem=problem)
 
 

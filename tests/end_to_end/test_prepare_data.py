@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from omegaconf import DictConfig
 from PIL import Image
 
 from .scripts import run_script
@@ -36,3 +37,16 @@ def test_the_status_tells_missing_images_from_a_wrong_command(
     assert run_script([SCRIPT, "verify", "data=jsno", "data_dir=."], monkeypatch) == 2
     assert "jsno" in capsys.readouterr().err
     assert run_script([SCRIPT, "verify", "data=jsonl", "data_dir=.", "decode=7"], monkeypatch) == 2
+
+
+def test_ctrl_c_is_told_from_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def interrupted(config: DictConfig) -> int:
+        raise KeyboardInterrupt("2 shards kept")
+
+    monkeypatch.setattr("fiber.preparation.commands.prepare_data", interrupted)
+    assert run_script([SCRIPT, "pack", "data=coco"], monkeypatch) == 130
+    assert capsys.readouterr().err == "interrupted: 2 shards kept\n"

@@ -273,15 +273,20 @@ def test_the_seed_chooses_and_null_takes_the_first(tmp_path: Path) -> None:
     assert [json.loads(line)["image"] for line in chosen[None]] == [f"pictures/{number}.png" for number in range(3)]
 
 
-def test_missing_images_and_splits_are_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_and_broken_images_and_missing_splits_are_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "whole").mkdir()
     pairs = write_pairs(tmp_path / "whole")
-    for number in (0, 1, 3):
-        (tmp_path / f"whole/pictures/{number}.png").unlink()
+    (tmp_path / "whole/pictures/0.png").unlink()
+    (tmp_path / "whole/pictures/1.png").write_bytes(picture(1)[:40])
+    (tmp_path / "whole/pictures/3.png").write_bytes(b"")
     absent = reader("jsonl.JsonlPairs", path="val.jsonl")
     write_subset(data(tmp_path / "whole", [pairs], absent, output=tmp_path / "small"))
     said = capsys.readouterr().out
     assert "train: 2 of 5 samples of pairs.jsonl" in said
+    assert "train: 3 samples of pairs.jsonl passed over, whose image is missing or cannot be decoded" in said
+    assert sorted(path.name for path in (tmp_path / "small/pictures").iterdir()) == ["2.png", "4.png"]
     assert f"val is left out: {tmp_path / 'whole/val.jsonl'} is missing" in said
 
 

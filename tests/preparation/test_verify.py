@@ -1,6 +1,7 @@
 """What `prepare_data.py verify` counts, says and returns."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from fiber.data.readers.mdetr_grounding import MdetrGrounding
 from fiber.data.readers.packed import read_packed
 from fiber.data.readers.packed_index import ShardLimits
 from fiber.preparation import image_checks
+from fiber.preparation.commands import prepare_data
 from fiber.preparation.image_checks import ImageChecker, ImageCounts
 from fiber.preparation.left_out import left_out
 from fiber.preparation.packing import pack_shards
 from fiber.preparation.verify import verify_data
 from fiber.utils.errors import UserError
+
+from .composing import composed
 
 READERS = "fiber.data.readers"
 
@@ -117,7 +121,7 @@ def test_a_split_without_annotations_does_not_keep_the_others_from_being_checked
         ("folder", "folder missing"),
     ]
     assert splits[1]["problem"] == str(absent) and splits[4]["problem"] == str(tmp_path / "images")
-    assert f"JsonlPairs (val): annotations missing: {absent}" in capsys.readouterr().out
+    assert f"data/val.jsonl (val): annotations missing: {absent}" in capsys.readouterr().out
 
 
 def test_real_splits_that_a_data_set_need_not_have(shared: Path, tmp_path: Path) -> None:
@@ -263,3 +267,70 @@ def test_wrong_options_end_in_one_message(tmp_path: Path) -> None:
     missing_key = configured(tmp_path, train=[pairs(path) | {"path": "${task.name}.jsonl"}], val=[])
     with pytest.raises(UserError, match=r"'task\.name' not found: give the value on the command line"):
         verify_data(missing_key)
+
+
+def test_splits_that_need_not_be_there_may_lack_their_annotations(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, absent = write_pairs(tmp_path / "data", "a.png"), tmp_path / "data/test.jsonl"
+    status, splits = verified(tmp_path, train=[pairs(path)], splits={"test": pairs(absent)})
+    assert (status, splits[1]["status"]) == (0, "no such split")
+    assert f"data/test.jsonl (test): no such split: {absent} is missing" in capsys.readouterr().out
+    assert verified(tmp_path, train=[pairs(absent)])[0] == 1
+
+
+def test_the_same_images_under_two_names_of_a_split_are_one_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_pairs(tmp_path / "data", "a.png", "missing.png")
+    other = write_pairs(tmp_path / "other", "a.png", "missing.png")
+    splits = {"valid": pairs(path), "test": pairs(other)}
+    assert len(verified(tmp_path, train=[pairs(path)], val=pairs(path), splits=splits)[1]) == 4
+    said = capsys.readouterr()
+    assert "pairs.jsonl (train, val, valid): missing" in said.out and "pairs.jsonl (test): missing" in said.out
+    assert said.err == ""  # no bars, which would leave blank lines
+
+
+def test_data_that_cannot_be_read_are_shown_by_their_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    raccoons = {"_target_": f"{READERS}.odinw.OdinwDetection", "root": str(tmp_path), "dataset": "Raccoon"}
+    boxes = {"_target_": f"{READERS}.custom_boxes.custom_boxes", "data_dir": str(tmp_path), "split": "val"}
+    verified(tmp_path, train=[raccoons | {"split": "train"}], val=boxes)
+    said = capsys.readouterr().out
+    assert re.search(r"^Raccoon \(train\): annotations missing: .*/train/_annotations\.coco\.json$", said, re.M)
+    assert re.search(rf"{tmp_path.name} \(val\): annotations missing: .*/val/_annotations\.coco\.json$", said, re.M)
+
+
+def test_an_image_in_two_shards_counts_once(tmp_path: Path) -> None:
+    reader = JsonlPairs(str(write_pairs(tmp_path / "data", "a.png", "b.png", "a.png", "cut.png", "cut.png")))
+    pack_shards(reader, tmp_path / "packed", limits=ShardLimits(2, None))
+    packed = {"_target_": f"{READERS}.packed.read_packed", "folder": str(tmp_path / "packed")}
+    _, (train,) = verified(tmp_path, train=[packed])
+    assert (train["samples"], train["images"], train["found"], train["unreadable"]) == (5, 3, 2, 1)
+
+
+def test_shards_of_another_kind_than_the_data_file_reads_are_wrong(tmp_path: Path) -> None:
+    reader = JsonlPairs(str(write_pairs(tmp_path / "data", "a.png")))
+    for split in ("train", "val"):
+        pack_shards(reader, tmp_path / split, limits=ShardLimits(2, None))
+    written = tmp_path / "found.json"
+    options = ("verify", f"data_dir={tmp_path}", f"output={written}", "num_workers=1")
+    assert prepare_data(composed(*options, "data=packed")) == 0
+    assert prepare_data(composed(*options, "data=packed_boxes")) == 1
+    train = json.loads(written.read_text())["splits"][0]
+    assert train["status"] == "cannot be read"
+    assert train["problem"].endswith("holds captions or statements, while the data file reads boxes: give data=packed.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["data=coco", "data_dir=/nope"], "data_dir=/nope does not exist: give the folder of the data sets"),
+        (["data=coco", "split=val"], "split=val is no option of verify: leave it out"),
+        (["data=coco", "num_workers=-1"], "num_workers=-1: give 1 or more"),
+        (["data=coco", "output=."], r"output=\. is a folder: give the name of a file"),
+        (["data=coco", "output=/proc/nope/found.json"], r"output=/proc/nope/found\.json cannot be written"),
+    ],
+)
+def test_wrong_commands_end_in_one_message(arguments: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        prepare_data(composed("verify", *arguments))

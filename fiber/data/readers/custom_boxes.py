@@ -53,7 +53,7 @@ def custom_boxes(data_dir: str, split: str) -> BoxReader:
         raise UserError(f"data_dir={data_dir} is no folder: give the one with your images and annotations.")
     found = find_annotations(place, split)
     if found is None:
-        raise MissingFileError(nothing_found(place, split), path=place)
+        raise MissingFileError(nothing_found(place, split), path=folder_files(place, split)[-1])
     reader = read_lines(found, place) if not found.image_folders else read_coco_boxes(found, split)
     reader.name = f"{place.resolve().name} {split}"
     return reader

@@ -114,5 +114,6 @@ def find_split(folder: Path, split: str) -> tuple[Path, Path]:
         if annotation_file.is_file():
             return annotation_file, images
     raise MissingFileError(
-        f"{folder / split} holds neither {' nor '.join(ANNOTATION_FILES)}. Is data_dir right?", path=folder / split
+        f"{folder / split} holds neither {' nor '.join(ANNOTATION_FILES)}. Is data_dir right?",
+        path=folder / split / ANNOTATION_FILES[-1],
     )

@@ -122,10 +122,13 @@ def whole_shards(folder: Path, listing: ShardListing, *, max_lost: float) -> lis
         faults.append(f"{folder / shard.file} {fault}")
         log.warning("%s: its %d samples are left out", faults[-1], shard.samples)
     if lost > max_lost * listing.num_samples or not whole:
+        allowed, remedy = "while models are judged on all samples", ""
+        if max_lost:  # which the data files of training take from this key
+            allowed, remedy = f"more than data.max_broken={max_lost:g} allows", "; or raise data.max_broken"
         raise UserError(
-            f"{lost:,} of {listing.num_samples:,} samples of {folder} are lost, more than max_lost={max_lost:g}: "
+            f"{lost:,} of {listing.num_samples:,} samples of {folder} are lost, {allowed}: "
             f"{faults[0]}{f', and {len(faults) - 1} more' if faults[1:] else ''}. Copy the shards anew, or type the "
-            "command of prepare_data.py pack again, which mends them."
+            f"command of prepare_data.py pack again, which mends them{remedy}."
         )
     return whole
 

@@ -11,6 +11,7 @@ from fiber.data.readers.arrow_statements import ArrowStatements
 from fiber.data.readers.base import Reader
 from fiber.data.readers.flickr30k_entities import Flickr30kEntities
 from fiber.data.readers.karpathy import KarpathyCaptions
+from fiber.preparation.image_checks import can_be_decoded
 
 ReaderT = TypeVar("ReaderT", bound=Reader)
 ItemT = TypeVar("ItemT")
@@ -27,8 +28,17 @@ class ChosenSamples(NamedTuple, Generic[ReaderT]):
     """Samples, in ascending order."""
 
 
-def choose_samples(reader: Reader, max_samples: int, *, seed: int | None) -> list[int]:
-    """Choose samples whose image files are there.
+class Choice(NamedTuple):
+    """What was chosen of a reader."""
+
+    indices: list[int]
+    """Samples, in ascending order; none if no sample has its images."""
+    passed_over: int
+    """Samples that would have been chosen, but for images that are missing or cannot be decoded."""
+
+
+def choose_samples(reader: Reader, max_samples: int, *, seed: int | None) -> Choice:
+    """Choose samples whose images are there and can be decoded.
 
     Sentences about a picture of Flickr30k Entities, and samples of a row of an Arrow table, stay together. Of every
     part of a joined Karpathy split (`train+restval`) there is a sample, without which the file would lack the split.
@@ -37,9 +47,6 @@ def choose_samples(reader: Reader, max_samples: int, *, seed: int | None) -> lis
         reader: of all samples.
         max_samples: how many; the first group of samples is taken even if it is larger.
         seed: of the choice; None takes the first samples.
-
-    Returns:
-        Places in the reader, in ascending order; none if no sample has its images.
     """
     groups = groups_of(reader)
     order: Sequence[int] = (
@@ -49,15 +56,18 @@ def choose_samples(reader: Reader, max_samples: int, *, seed: int | None) -> lis
         firsts = {reader.parts[place]: place for place in reversed(order)}.values()
         order = list(dict.fromkeys([*firsts, *order]))
     chosen: list[int] = []
+    passed_over = 0
     for place in order:
         group = groups[place]
         if chosen and len(chosen) + len(group) > max_samples:
             continue
-        if all(file.is_file() for index in group for file in reader.image_files(index)):
+        if all(can_be_decoded(reader, index) for index in group):
             chosen += group
+        else:
+            passed_over += len(group)
         if len(chosen) >= max_samples:
             break
-    return sorted(chosen)
+    return Choice(sorted(chosen), passed_over)
 
 
 def groups_of(reader: Reader) -> Sequence[Sequence[int]]:

@@ -145,8 +145,12 @@ def test_a_shard_cut_in_half_is_reported_and_skipped(
 def test_more_than_the_allowed_share_of_lost_samples_is_an_error(captions: tuple[ShapesCaptions, Path]) -> None:
     _, folder = captions
     (folder / "000003.tar").unlink()
-    with pytest.raises(UserError, match=r"10 of 40 samples .* more than max_lost=0\.24: .*000003\.tar is missing"):
+    with pytest.raises(
+        UserError, match=r"10 of 40 samples .* more than data\.max_broken=0\.24 allows: .*000003\.tar is missing"
+    ):
         read_packed(str(folder), max_lost=0.24)
+    with pytest.raises(UserError, match=r"are lost, while models are judged on all samples: .* which mends them\.$"):
+        read_packed(str(folder))
     cut_in_half(folder / "000000.tar")
     with pytest.raises(UserError, match=r"20 of 40 samples .*000000\.tar has .*, and 1 more"):
         read_packed(str(folder), max_lost=0.3)
