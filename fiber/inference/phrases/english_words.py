@@ -211,7 +211,7 @@ PARTITIVES = words(
     "pitcher mug vase tank bundle cluster batch bit chunk strip sheet stick roll load string trio duo gathering "
     "flight platter dish serving selection range mixture plethora ton spoonful host school swarm litter crate carton "
     "case heap mound stream puddle pool cloud drop blanket layer army party class audience family quartet bale block "
-    "cone shelf bushel rack display shot pint spread"
+    "cone shelf bushel rack display shot pint spread tug"
 )
 """Nouns that are one phrase with what follows `of`: `a group of people`."""
 
@@ -226,7 +226,9 @@ PHRASES_OF_PLACE = phrases(
     "the right, to the left, to the right, on the left side, on the right side, on the side, to the side, in front, "
     "in back, on top, at the top, at the bottom, in the back, in the front, in the center, in the centre, side by "
     "side, back to back, face to face, at night, full of, in the process of, at least, at most, upside down, right "
-    "side up, hand in hand, at work, at rest"
+    "side up, hand in hand, at work, at rest, in the left, in the right, from the left, from the right, from left, "
+    "from right, on left, on right, at left, at right, at the left, at the right, on the far left, on the far right, "
+    "to the far left, to the far right, from the left side, from the right side"
 )
 """They say where something is or how, and are no phrase of their own. Those that end in neither `of` nor `to` hold only
 where no noun follows."""

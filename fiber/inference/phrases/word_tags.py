@@ -232,7 +232,7 @@ class Tagger:
         if singular(following) in COMPOUNDS_IN_ING.get(word, ()):
             return Tag.ADJECTIVE if previous is not Tag.NOUN else Tag.NOUN
         if singular(word) in NOUNS_IN_ING:
-            acts = previous in (Tag.NOUN, Tag.AUXILIARY) and following in DETERMINERS
+            acts = previous in (Tag.NOUN, Tag.AUXILIARY, Tag.CLAUSE) and following in DETERMINERS
             return Tag.PARTICIPLE if acts else Tag.NOUN
         if previous in BEFORE_NOUN:
             opened = self.is_open_phrase(place)
@@ -252,7 +252,7 @@ class Tagger:
                 return Tag.NOUN
             return Tag.ADJECTIVE if modifies else Tag.PARTICIPLE
         if previous is Tag.NOUN:
-            if modifies and word in COMPOUNDS_IN_ED:
+            if modifies and (word in COMPOUNDS_IN_ED or self.words[place - 1] == "half"):
                 return Tag.ADJECTIVE
         elif modifies and (previous not in (Tag.PRONOUN, Tag.AUXILIARY) or self.words[place - 1] in HAVE):
             return Tag.ADJECTIVE
