@@ -6,6 +6,7 @@ from typing import Any
 
 from PIL import Image
 
+from fiber.data.rgb import to_rgb
 from fiber.utils.errors import UserError
 from fiber.utils.ranges import is_whole
 
@@ -38,7 +39,7 @@ def list_images(images: Any, name: str = "images") -> tuple[Image.Image, ...]:
             )
         if not min(image.size):
             raise UserError(f"{where} has {image.width} x {image.height} pixels: give a picture that has some.")
-    return tuple(image.convert("RGB") for image in given)
+    return tuple(map(to_rgb, given))
 
 
 def list_texts(texts: Any, name: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fiber.checkpoints.model_description import CoarseDescription
 from fiber.data.normalization import normalize_pixels
+from fiber.data.rgb import to_rgb
 from fiber.data.tokenization import TextTokenizer, TokenizedText
 from fiber.data.transforms import ResizeTransform
 from fiber.detection.token_budget import SPECIAL_TOKENS
@@ -61,7 +62,7 @@ class CoarseInput:
     def pixels(self, images: Sequence[Image.Image]) -> Tensor:
         """Pictures of any mode and size, one at least -> float32 N 3 S S, normalised."""
         # Nothing is drawn at random.
-        squares = [self.transform(image.convert("RGB"), np.random.default_rng(0)) for image in images]
+        squares = [self.transform(to_rgb(image), np.random.default_rng(0)) for image in images]
         return normalize_pixels(torch.stack(squares).to(self.device))
 
     def texts(self, texts: Sequence[str]) -> TokenizedText:

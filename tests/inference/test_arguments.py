@@ -61,3 +61,9 @@ def test_a_count_is_a_whole_number(value: Any) -> None:
     assert require_count(1, "top_k") == 1
     with pytest.raises(UserError, match=f"top_k={value}: give 1 or more, a whole number"):
         require_count(value, "top_k")
+
+
+def test_a_picture_of_16_bits_looks_like_that_of_8() -> None:
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    dark, deep = list_images([Image.fromarray(levels), Image.fromarray(levels.astype(np.uint16) * 257)], "images")
+    assert np.array_equal(np.asarray(dark), np.asarray(deep)) and deep.mode == "RGB"
