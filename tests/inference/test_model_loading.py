@@ -128,7 +128,7 @@ def test_a_run_that_cannot_be_loaded_is_named_with_its_fault(
 
 def test_a_checkpoint_outside_of_its_run_is_an_error(fine_run: Path, tmp_path: Path) -> None:
     shutil.copy(fine_run / "checkpoints" / "best.ckpt", tmp_path)
-    with pytest.raises(UserError, match=r"config.yaml is missing: leave checkpoints in .* python scripts/convert_checkpoint.py"):
+    with pytest.raises(UserError, match=r"config.yaml is missing: leave .* python scripts/convert_checkpoint.py"):
         load_model(tmp_path / "best.ckpt")
 
 
