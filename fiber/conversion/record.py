@@ -4,9 +4,10 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from fiber.checkpoints.state import State
+from fiber.checkpoints.tensor_file import write_tensors
 from fiber.conversion.key_report import KeyReport
 from fiber.conversion.origin import Extra, Origin
 from fiber.data.readers.files import read_json
@@ -25,7 +26,7 @@ def write_record(folder: Path, report: KeyReport, origin: Origin, extra: Extra) 
     (folder / RECORD_FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for file, tensors in ((EXTRA_FILE, extra.beside), (OTHER_FILE, extra.other)):
         if tensors:
-            save_file({name: value.contiguous().clone() for name, value in tensors.items()}, folder / file)
+            write_tensors({name: value.contiguous().clone() for name, value in tensors.items()}, folder / file)
 
 
 def read_record(folder: Path) -> tuple[Origin, Extra] | None:
