@@ -90,12 +90,18 @@ def report_json(reports: Sequence[SplitReport]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
+def is_same(one: SplitReport, other: SplitReport) -> bool:
+    """Whether two splits of other names are the same samples, or lack the same file."""
+    details = [None if report.problem is None else report.problem.detail for report in (one, other)]
+    same = replace(one, split="", problem=None) == replace(other, split="", problem=None)
+    return one.split != other.split and same and details[0] == details[1]
+
+
 def merged(reports: Sequence[SplitReport]) -> list[SplitReport]:
-    """Reports with one for those that differ by the name of the split alone, such as `val, valid`."""
+    """One report of splits that are the same, such as `val, valid`, with the status of the first."""
     groups: list[list[SplitReport]] = []
     for report in reports:
-        alike = (group for group in groups if replace(report, split=group[0].split) == group[0])
-        same = next((group for group in alike if report.split not in [one.split for one in group]), None)
+        same = next((group for group in groups if all(is_same(report, one) for one in group)), None)
         if same is None:
             groups.append([report])
         else:

@@ -93,10 +93,8 @@ def verify_split(split: DataSplit, checker: ImageChecker, *, keys: Container[str
     except MissingFolderError as error:
         problem = Problem(SplitStatus.NO_FOLDER, str(error.path))
     except MissingFileError as error:
-        if split.required:
-            problem = Problem(SplitStatus.NO_ANNOTATIONS, str(error.path))
-        else:
-            problem = Problem(SplitStatus.ABSENT, f"{error.path} is missing")
+        status = SplitStatus.NO_ANNOTATIONS if split.required else SplitStatus.ABSENT
+        problem = Problem(status, str(error.path))
     except UnknownSplitError as error:
         problem = Problem(SplitStatus.WRONG if split.required else SplitStatus.ABSENT, str(error))
     except UserError as error:

@@ -275,7 +275,7 @@ def test_splits_that_need_not_be_there_may_lack_their_annotations(
     path, absent = write_pairs(tmp_path / "data", "a.png"), tmp_path / "data/test.jsonl"
     status, splits = verified(tmp_path, train=[pairs(path)], splits={"test": pairs(absent)})
     assert (status, splits[1]["status"]) == (0, "no such split")
-    assert f"data/test.jsonl (test): no such split: {absent} is missing" in capsys.readouterr().out
+    assert f"data/test.jsonl (test): no such split: {absent}\n" in capsys.readouterr().out
     assert verified(tmp_path, train=[pairs(absent)])[0] == 1
 
 
@@ -293,10 +293,12 @@ def test_the_same_images_under_two_names_of_a_split_are_one_row(
 
 def test_data_that_cannot_be_read_are_shown_by_their_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     raccoons = {"_target_": f"{READERS}.odinw.OdinwDetection", "root": str(tmp_path), "dataset": "Raccoon"}
+    raccoons |= {"split": "valid"}
     boxes = {"_target_": f"{READERS}.custom_boxes.custom_boxes", "data_dir": str(tmp_path), "split": "val"}
-    verified(tmp_path, train=[raccoons | {"split": "train"}], val=boxes)
+    verified(tmp_path, train=[raccoons | {"split": "train"}], val=[boxes, raccoons], splits={"valid": raccoons})
     said = capsys.readouterr().out
     assert re.search(r"^Raccoon \(train\): annotations missing: .*/train/_annotations\.coco\.json$", said, re.M)
+    assert re.search(r"^Raccoon \(val, valid\): annotations missing: .*/valid/_annotations", said, re.M)
     assert re.search(rf"{tmp_path.name} \(val\): annotations missing: .*/val/_annotations\.coco\.json$", said, re.M)
 
 
