@@ -22,6 +22,12 @@ from .tiny_config import TINY_CONFIG
 torch.set_num_threads(1)  # tiny operations wait longer for a second thread than they work
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Processes take files in their order, not those of many tests first: a file of one long test would come last."""
+    if hasattr(config.option, "loadscopereorder"):  # pytest-xdist is there
+        config.option.loadscopereorder = False
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real samples and reference figures that may lie beside the repository."""
