@@ -111,7 +111,9 @@ class TextTokenizer:
         """
         try:
             tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # the library raises nothing narrower
+        except Exception as error:
+            if type(error) is not Exception:  # the library raises that class itself, and nothing narrower
+                raise
             raise UserError(
                 f"{path} is damaged or no tokeniser ({error}): put back the {TOKENIZER_FILE} of the run or the model."
             ) from error
