@@ -64,6 +64,7 @@ def test_a_count_is_a_whole_number(value: Any) -> None:
 
 
 def test_a_picture_of_16_bits_looks_like_that_of_8() -> None:
-    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    dark, deep = list_images([Image.fromarray(levels), Image.fromarray(levels.astype(np.uint16) * 257)], "images")
+    levels = np.arange(255, dtype=np.uint8).reshape(15, 17)
+    fine = levels.astype(np.uint16) * 257 + 100  # between two levels of 8 bits
+    dark, deep = list_images([Image.fromarray(levels), Image.fromarray(fine)], "images")
     assert np.array_equal(np.asarray(dark), np.asarray(deep)) and deep.mode == "RGB"
